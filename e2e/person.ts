@@ -1,0 +1,138 @@
+// A person at their own browser: a page object over the automation contract (e2e/README.md).
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { chromium, expect, type Browser, type BrowserContext, type Locator, type Page } from '@playwright/test';
+
+/** Flags that keep Chromium from talking to anyone but us, and mDNS out of tests that must not use multicast. */
+const chromiumArgs = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+];
+
+/** A browser process of its own. */
+export function launch(extraArgs: readonly string[] = []): Promise<Browser> {
+  const executablePath = process.env['DOORSTEP_CHROMIUM'] ?? '/usr/bin/chromium';
+  return chromium.launch({ executablePath, args: [...chromiumArgs, ...extraArgs] });
+}
+
+export type Picked = string | { name: string; mimeType: string; buffer: Buffer };
+
+export class Person {
+  readonly name: string;
+  readonly browser: Browser;
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** Uncaught errors and console output of the page: a test ends by finding none. */
+  readonly complaints: string[] = [];
+
+  private constructor(name: string, browser: Browser, context: BrowserContext, page: Page) {
+    this.name = name;
+    this.browser = browser;
+    this.context = context;
+    this.page = page;
+    page.on('pageerror', (error) => this.complaints.push(`${name}: ${error.message}`));
+    page.on('console', (message) => {
+      // The browser's own words on a lost socket are not the app's.
+      if (!/WebSocket connection to|ERR_CONNECTION_REFUSED/.test(message.text())) {
+        this.complaints.push(`${name}: ${message.type()} ${message.text()}`);
+      }
+    });
+  }
+
+  static async arrive(name: string, options: { args?: readonly string[]; context?: object } = {}): Promise<Person> {
+    const browser = await launch(options.args);
+    const context = await browser.newContext({ acceptDownloads: true, ...options.context });
+    return new Person(name, browser, context, await context.newPage());
+  }
+
+  open(url: string): Promise<unknown> {
+    return this.page.goto(url);
+  }
+
+  /** Chooses files and goes as far as the room link. */
+  async offer(...files: Picked[]): Promise<string> {
+    await this.review(...files);
+    await this.page.getByTestId('offer-files').click();
+    const link = this.page.getByTestId('share-link');
+    return (await link.count()) || (await this.isHosting()) ? link.inputValue() : '';
+  }
+
+  async review(...files: Picked[]): Promise<void> {
+    await this.page.getByTestId('file-input').setInputFiles(files as string[]);
+  }
+
+  private async isHosting(): Promise<boolean> {
+    await expect(this.page.getByTestId('room-state')).toBeVisible();
+    return (await this.page.getByTestId('share-link').count()) > 0;
+  }
+
+  incoming(name: string): Locator {
+    return this.row('incoming-file', name);
+  }
+
+  outgoing(name: string): Locator {
+    return this.row('outgoing-file', name);
+  }
+
+  private row(testId: string, name: string): Locator {
+    return this.page.getByTestId(testId).and(this.page.locator(`[data-name=${JSON.stringify(name)}]`));
+  }
+
+  async accept(name: string): Promise<void> {
+    await this.incoming(name).getByTestId('accept').click();
+  }
+
+  async decline(name: string): Promise<void> {
+    await this.incoming(name).getByTestId('decline').click();
+  }
+
+  async sees(name: string, state: string, timeout = 60_000): Promise<void> {
+    await expect(this.incoming(name)).toHaveAttribute('data-state', state, { timeout });
+  }
+
+  async seesDelivery(name: string, state: string, timeout = 60_000): Promise<void> {
+    await expect(this.outgoing(name).getByTestId('delivery')).toHaveAttribute('data-state', state, { timeout });
+  }
+
+  async seesNotice(code: string, timeout = 20_000): Promise<void> {
+    const notice = this.page.locator(`[data-testid=notice][data-code=${code}]`);
+    await expect(notice).toBeVisible({ timeout });
+    await expect(notice).toContainText(/[a-z]{3,}.+\./);
+  }
+
+  async isIn(state: string, timeout = 20_000): Promise<void> {
+    await expect(this.page.getByTestId('room-state')).toHaveAttribute('data-state', state, { timeout });
+  }
+
+  /** Saves a verified file; what it was saved as, and the SHA-256 of what is on the disk. */
+  async save(name: string): Promise<{ name: string; sha256: string; size: number }> {
+    const [download] = await Promise.all([
+      this.page.waitForEvent('download'),
+      this.incoming(name).getByTestId('save').click(),
+    ]);
+    const path = await download.path();
+    return { name: download.suggestedFilename(), ...(await digest(path)) };
+  }
+
+  async leave(): Promise<void> {
+    await this.browser.close();
+  }
+}
+
+/** SHA-256 and size of a file on disk. */
+export async function digest(path: string): Promise<{ sha256: string; size: number }> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of createReadStream(path)) {
+    hash.update(chunk as Buffer);
+    size += (chunk as Buffer).length;
+  }
+  return { sha256: hash.digest('hex'), size };
+}

@@ -1,0 +1,40 @@
+// The real server process, on a port of its own.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export class Server {
+  readonly port: number;
+  readonly #process: ChildProcess;
+
+  private constructor(port: number, process: ChildProcess) {
+    this.port = port;
+    this.#process = process;
+  }
+
+  /** Starts the built server; port 0 is any free one. */
+  static async start(port = 0): Promise<Server> {
+    const main = fileURLToPath(new URL('../build/main.js', import.meta.url));
+    const child = spawn(process.execPath, [main, '--port', String(port)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    for await (const line of createInterface(child.stdout)) {
+      const found = /http:\/\/[^:]+:(\d+)/.exec(line);
+      if (found) return new Server(Number(found[1]), child);
+    }
+    throw new Error('the server ended before it listened');
+  }
+
+  get url(): string {
+    return `http://localhost:${this.port}/`;
+  }
+
+  /** Resolves with the exit code. */
+  async stop(signal: 'SIGINT' | 'SIGKILL' = 'SIGKILL'): Promise<number | null> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return this.#process.exitCode;
+    const ended = once(this.#process, 'exit');
+    this.#process.kill(signal);
+    await ended;
+    return this.#process.exitCode;
+  }
+}

@@ -1,0 +1,18 @@
+// How a connection's bytes travel, from the browser's own statistics.
+
+export type Path = 'direct' | 'relayed';
+
+/** `relayed` when either end of the selected candidate pair is a relay. */
+export async function pathOf(connection: Pick<RTCPeerConnection, 'getStats'>): Promise<Path> {
+  const stats = await connection.getStats();
+  const byId = new Map<string, Record<string, unknown>>();
+  stats.forEach((report: Record<string, unknown> & { id: string }) => byId.set(report.id, report));
+  const reports = [...byId.values()];
+  const transport = reports.find((report) => report['type'] === 'transport');
+  const pair =
+    byId.get(String(transport?.['selectedCandidatePairId'])) ??
+    // Firefox marks the pair itself.
+    reports.find((report) => report['type'] === 'candidate-pair' && report['selected'] === true);
+  const ends = [pair?.['localCandidateId'], pair?.['remoteCandidateId']].map((id) => byId.get(String(id)));
+  return ends.some((end) => end?.['candidateType'] === 'relay') ? 'relayed' : 'direct';
+}

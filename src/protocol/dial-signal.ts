@@ -1,0 +1,40 @@
+// The bodies of sealed signals (docs/protocol.md §2): what one browser tells the other to bring a connection about.
+// Of a dial exactly one offer, one answer and 32 candidates are taken; simple-peer never sees any other kind.
+
+import * as v from 'valibot';
+import { fromUtf8, utf8, type Bytes } from './bytes.ts';
+import { MAX_CANDIDATE_BYTES, MAX_CANDIDATES_PER_DIAL, MAX_SIGNAL_BODY_BYTES } from './limits.ts';
+
+const candidate = v.strictObject({
+  candidate: v.pipe(v.string(), v.maxLength(MAX_CANDIDATE_BYTES), v.regex(/^candidate:[\x20-\x7e]+$/)),
+  sdpMid: v.nullable(v.pipe(v.string(), v.maxLength(16))),
+  sdpMLineIndex: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(7))),
+});
+const sdp = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_SIGNAL_BODY_BYTES));
+
+const schema = v.variant('kind', [
+  v.strictObject({ kind: v.literal('offer'), sdp }),
+  v.strictObject({ kind: v.literal('answer'), sdp }),
+  v.strictObject({
+    kind: v.literal('candidates'),
+    candidates: v.pipe(v.array(candidate), v.minLength(1), v.maxLength(MAX_CANDIDATES_PER_DIAL)),
+  }),
+]);
+
+export type DialSignal = v.InferOutput<typeof schema>;
+export type Candidate = v.InferOutput<typeof candidate>;
+
+/** UTF-8 JSON of a signal. */
+export function encodeDialSignal(signal: DialSignal): Bytes {
+  return utf8(JSON.stringify(signal));
+}
+
+/** A checked signal, or undefined: signals come from anyone who has the link, and a bad one is dropped, not punished. */
+export function decodeDialSignal(body: Bytes): DialSignal | undefined {
+  try {
+    const result = v.safeParse(schema, JSON.parse(fromUtf8(body) ?? ''), { abortEarly: true });
+    return result.success ? result.output : undefined;
+  } catch {
+    return undefined;
+  }
+}

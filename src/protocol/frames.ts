@@ -1,0 +1,104 @@
+// The binary frames of a lane's data channel (docs/protocol.md §5). A decoder here either returns a checked frame or
+// throws Failure('protocol'); it never reads past the end and never copies file bytes.
+
+import { type Bytes } from './bytes.ts';
+import { Failure } from './failure.ts';
+import { FRAME_UNIT_BYTES, MAX_FRAME_BYTES } from './limits.ts';
+
+const REQUEST = 0x10;
+const DATA = 0x11;
+
+const STREAM_AT = 1;
+const FROM_AT = STREAM_AT + 4;
+const TO_AT = FROM_AT + 4;
+const REQUEST_BYTES = TO_AT + 4;
+
+const PIECE_AT = STREAM_AT + 4;
+const OFFSET_AT = PIECE_AT + 4;
+export const DATA_HEADER_BYTES = OFFSET_AT + 4;
+export const HASH_BYTES = 32;
+
+/** Pieces [from, to) of the file on `stream` are wanted. */
+export interface RequestFrame {
+  readonly kind: 'request';
+  readonly stream: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** `bytes` of a piece from `offset` on; with offset 0 comes the SHA-256 of the whole piece. `bytes` and `hash` are views into the frame. */
+export interface DataFrame {
+  readonly kind: 'data';
+  readonly stream: number;
+  readonly piece: number;
+  readonly offset: number;
+  readonly hash: Bytes | undefined;
+  readonly bytes: Bytes;
+}
+
+export type Frame = RequestFrame | DataFrame;
+
+/** A request for pieces [from, to); u32 each, from < to. */
+export function encodeRequest(stream: number, from: number, to: number): Bytes {
+  const frame = new Uint8Array(REQUEST_BYTES);
+  const view = new DataView(frame.buffer);
+  view.setUint8(0, REQUEST);
+  view.setUint32(STREAM_AT, stream);
+  view.setUint32(FROM_AT, from);
+  view.setUint32(TO_AT, to);
+  return frame;
+}
+
+/** A part of a piece. `hash` (32 bytes) exactly when offset is 0. The one copy of file bytes on the sending side. */
+export function encodeData(stream: number, piece: number, offset: number, hash: Uint8Array, bytes: Uint8Array): Bytes {
+  const bodyAt = DATA_HEADER_BYTES + (offset === 0 ? HASH_BYTES : 0);
+  const frame = new Uint8Array(bodyAt + bytes.length);
+  const view = new DataView(frame.buffer);
+  view.setUint8(0, DATA);
+  view.setUint32(STREAM_AT, stream);
+  view.setUint32(PIECE_AT, piece);
+  view.setUint32(OFFSET_AT, offset);
+  if (offset === 0) frame.set(hash, DATA_HEADER_BYTES);
+  frame.set(bytes, bodyAt);
+  return frame;
+}
+
+/** The largest step (a power of two ≥ 16 KiB) whose frame, header and hash included, fits a message of `maxMessageBytes`. */
+export function frameStep(maxMessageBytes: number): number {
+  const room = Math.min(maxMessageBytes, MAX_FRAME_BYTES) - DATA_HEADER_BYTES - HASH_BYTES;
+  let step = FRAME_UNIT_BYTES;
+  while (step * 2 <= room) step *= 2;
+  return step;
+}
+
+/** Decodes one message of a data channel. Throws Failure('protocol') for everything that is not exactly a known frame. */
+export function decodeFrame(message: ArrayBuffer): Frame {
+  const length = message.byteLength;
+  if (length === 0 || length > MAX_FRAME_BYTES) throw new Failure('protocol', `frame of ${length} bytes`);
+  const view = new DataView(message);
+  switch (view.getUint8(0)) {
+    case REQUEST: {
+      if (length !== REQUEST_BYTES) throw new Failure('protocol', 'request of a wrong length');
+      const from = view.getUint32(FROM_AT);
+      const to = view.getUint32(TO_AT);
+      if (from >= to) throw new Failure('protocol', 'request for nothing');
+      return { kind: 'request', stream: view.getUint32(STREAM_AT), from, to };
+    }
+    case DATA: {
+      if (length <= DATA_HEADER_BYTES) throw new Failure('protocol', 'data frame without data');
+      const offset = view.getUint32(OFFSET_AT);
+      const bodyAt = DATA_HEADER_BYTES + (offset === 0 ? HASH_BYTES : 0);
+      if (length <= bodyAt) throw new Failure('protocol', 'data frame without data');
+      return {
+        kind: 'data',
+        stream: view.getUint32(STREAM_AT),
+        piece: view.getUint32(PIECE_AT),
+        offset,
+        hash: offset === 0 ? new Uint8Array(message, DATA_HEADER_BYTES, HASH_BYTES) : undefined,
+        bytes: new Uint8Array(message, bodyAt),
+      };
+    }
+    default:
+      throw new Failure('protocol', 'unknown frame');
+  }
+}

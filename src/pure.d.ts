@@ -1,0 +1,32 @@
+// The few globals that every place the pure code runs in has (pages, workers, Node ≥ 20). Anything else, `document`
+// first of all, is a type error there.
+interface TextEncoder {
+  encode(text: string): Uint8Array<ArrayBuffer>;
+}
+declare const TextEncoder: new () => TextEncoder;
+interface TextDecoder {
+  decode(bytes: Uint8Array): string;
+}
+declare const TextDecoder: new (label: 'utf-8', options: { fatal: true; ignoreBOM: true }) => TextDecoder;
+
+interface CryptoKey {
+  readonly type: string;
+}
+declare const crypto: {
+  getRandomValues<T extends Uint8Array | Uint32Array>(into: T): T;
+  readonly subtle: {
+    digest(algorithm: 'SHA-256', bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>;
+    importKey(
+      format: 'raw',
+      key: Uint8Array<ArrayBuffer>,
+      algorithm: 'HKDF',
+      extractable: false,
+      usages: ['deriveBits'],
+    ): Promise<CryptoKey>;
+    deriveBits(
+      algorithm: { name: 'HKDF'; hash: 'SHA-256'; salt: Uint8Array<ArrayBuffer>; info: Uint8Array<ArrayBuffer> },
+      key: CryptoKey,
+      bits: number,
+    ): Promise<ArrayBuffer>;
+  };
+};

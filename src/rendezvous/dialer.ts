@@ -1,0 +1,102 @@
+// Dials over a carrier: seals signals out, opens and sorts them in. A dial is named by 16 random bytes of its initiator;
+// everything that does not fit (other recipients, other senders, repeated numbers, unknown dials) is dropped unanswered,
+// because whoever has the link can make such boxes, and it must cost nothing but a failed dial.
+
+import { decodeDialSignal, encodeDialSignal, type DialSignal } from '../protocol/dial-signal.ts';
+import { fromBase64url, randomBytes, toBase64url, type Bytes } from '../protocol/bytes.ts';
+import { Failure } from '../protocol/failure.ts';
+import { openSignal, sealSignal } from '../identity/seal.ts';
+import type { PeerId } from './carrier.ts';
+import { Dial, type Adopt, type Connection } from './simple-peer.ts';
+
+/** Dials from others that are under way at once. */
+const MAX_ANSWERING = 8;
+/** An offer, an answer or candidates: no dial needs more numbers. */
+const MAX_SEQ = 64;
+const LATE_SIGNALS_MS = 30_000;
+
+export interface DialerOptions {
+  readonly sealKey: Bytes;
+  readonly self: PeerId;
+  readonly ice: () => RTCConfiguration;
+  readonly adopt: Adopt;
+  readonly send: (to: PeerId, box: Bytes) => void;
+  /** Somebody dialled us and the connection stands. */
+  readonly answered: (from: PeerId, connection: Connection) => void;
+}
+
+interface Open {
+  readonly peer: PeerId;
+  readonly dial: Dial;
+  /** Being answered and not yet connected: only so many at once. */
+  answering: boolean;
+  readonly seen: Set<number>;
+}
+
+export class Dialer {
+  readonly #options: DialerOptions;
+  readonly #open = new Map<string, Open>();
+
+  constructor(options: DialerOptions) {
+    this.#options = options;
+  }
+
+  /** Dials a peer. Rejects with Failure `connection-failed`. */
+  dial(peer: PeerId): Promise<Connection> {
+    return this.#start(peer, randomBytes(16), true).connection;
+  }
+
+  /** A box that came for us over the carrier, from whom the carrier says. */
+  handleBox(from: PeerId, box: Bytes): void {
+    const signal = openSignal(this.#options.sealKey, box);
+    if (!signal || toBase64url(signal.to) !== this.#options.self || toBase64url(signal.from) !== from) return;
+    const content = decodeDialSignal(signal.body);
+    if (!content || signal.seq >= MAX_SEQ) return;
+    const open = this.#open.get(toBase64url(signal.dial)) ?? this.#answer(from, signal.dial, content);
+    if (open?.peer !== from || open.seen.has(signal.seq)) return;
+    open.seen.add(signal.seq);
+    open.dial.handle(content);
+  }
+
+  close(): void {
+    for (const { dial } of this.#open.values()) dial.abort();
+  }
+
+  #answer(from: PeerId, id: Bytes, content: DialSignal): Open | undefined {
+    // Candidates may overtake their offer on a carrier without order; without the offer there is no dial to keep them for.
+    if (content.kind !== 'offer') return undefined;
+    if ([...this.#open.values()].filter((open) => open.answering).length >= MAX_ANSWERING) return undefined;
+    this.#start(from, id, false).connection.then(
+      (connection) => this.#options.answered(from, connection),
+      // The initiator is the one who waits for it and says that it failed.
+      () => undefined,
+    );
+    return this.#open.get(toBase64url(id));
+  }
+
+  #start(peer: PeerId, id: Bytes, initiator: boolean): Dial {
+    const { sealKey, self, ice, adopt, send } = this.#options;
+    const [fromBytes, toBytes] = [fromBase64url(self), fromBase64url(peer)];
+    if (!fromBytes || !toBytes) throw new Failure('internal', 'not a peer id');
+    let seq = 0;
+    const dial = new Dial({
+      initiator,
+      ice: ice(),
+      adopt,
+      signal: (content) => {
+        const body = encodeDialSignal(content);
+        send(peer, sealSignal(sealKey, { from: fromBytes, to: toBytes, dial: id, seq: seq++, body }));
+      },
+    });
+    const key = toBase64url(id);
+    const open: Open = { peer, dial, answering: !initiator, seen: new Set() };
+    const forget = () => this.#open.delete(key);
+    this.#open.set(key, open);
+    dial.connection.then(() => {
+      open.answering = false;
+      // Late candidates still help a connection to a better path.
+      setTimeout(forget, LATE_SIGNALS_MS);
+    }, forget);
+    return dial;
+  }
+}

@@ -1,0 +1,95 @@
+// The carrier over Doorstep's own signaling server: one WebSocket, rejoined with growing pauses when it is lost.
+
+import { fromBase64url, toBase64url } from '../protocol/bytes.ts';
+import { Failure, type FailureCode } from '../protocol/failure.ts';
+import { parseFromServer, type FromClient, type FromServer, type Refusal } from '../protocol/signal.ts';
+import type { Carrier, CarrierEvents, PeerId } from './carrier.ts';
+
+const FIRST_RETRY_MS = 500;
+const MAX_RETRY_MS = 10_000;
+
+const failureOf: Record<Refusal, FailureCode> = {
+  'bad-message': 'protocol',
+  'room-full': 'room-full',
+  'seat-taken': 'seat-taken',
+  replaced: 'seat-taken',
+  'too-slow': 'no-signaling',
+  'server-full': 'room-full',
+};
+
+/** What a socket joins with: room and peer ids, and the token that makes the peer id ours. base64url of 16 bytes each. */
+export interface Seat {
+  readonly room: string;
+  readonly peer: PeerId;
+  readonly token: string;
+}
+
+export class SignalingServer implements Carrier {
+  readonly #url: string;
+  readonly #seat: Seat;
+  readonly #events: CarrierEvents;
+  #socket: WebSocket | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  /** Connects and joins at once. `url`: ws: or wss:. */
+  constructor(url: string, seat: Seat, events: CarrierEvents) {
+    this.#url = url;
+    this.#seat = seat;
+    this.#events = events;
+    this.#connect();
+  }
+
+  send(to: PeerId, box: Uint8Array): void {
+    this.#tell({ type: 'send', to, box: toBase64url(box) });
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+  }
+
+  #connect(): void {
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    socket.onopen = () => this.#tell({ type: 'join', ...this.#seat });
+    socket.onmessage = ({ data }) => {
+      const message = typeof data === 'string' ? parseFromServer(data) : undefined;
+      // A server that talks nonsense is a server out of reach.
+      if (message) this.#handle(message);
+      else socket.close();
+    };
+    socket.onclose = () => {
+      if (this.#closed) return;
+      this.#events.lost();
+      this.#timer = setTimeout(() => this.#connect(), this.#retryMs);
+      this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2);
+    };
+  }
+
+  #handle(message: FromServer): void {
+    switch (message.type) {
+      case 'joined':
+        this.#retryMs = FIRST_RETRY_MS;
+        return this.#events.joined(message.peers);
+      case 'arrived':
+        return this.#events.arrived(message.peer);
+      case 'left':
+        return this.#events.left(message.peer);
+      case 'box': {
+        const box = fromBase64url(message.box);
+        return box && this.#events.box(message.from, box);
+      }
+      case 'refused':
+        this.close();
+        return this.#events.refused(new Failure(failureOf[message.code], message.code));
+    }
+  }
+
+  #tell(message: FromClient): void {
+    // Signals are not kept for later: a dial that missed one ends by its timer and is made anew.
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+}

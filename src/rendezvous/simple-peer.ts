@@ -1,0 +1,140 @@
+// SDP, ICE and trickle by simple-peer, which hands over the RTCPeerConnection it made: its `wrtc` option is given a
+// subclass that creates our two negotiated channels in its constructor, before any description, and lets the data
+// channel go to its worker in that same task (the only one in which browsers let it move).
+//
+// What comes out is an *untrusted* connection: to somebody who knows the link, or to nobody in particular.
+
+import SimplePeer, { type Signal } from 'simple-peer/simplepeer.min.js';
+import type { Candidate, DialSignal } from '../protocol/dial-signal.ts';
+import { Failure } from '../protocol/failure.ts';
+import { CANDIDATE_DELAY_MS, DIAL_MS, MAX_CANDIDATES_PER_DIAL } from '../protocol/limits.ts';
+
+const OWN_CHANNEL_ID = 99;
+const CONTROL_ID = 100;
+const DATA_ID = 102;
+
+/** Takes the data channel of a connection being constructed; returns the number of the lane it became. */
+export type Adopt = (channel: RTCDataChannel) => number;
+
+/** A connection with our channels. `lane` is what `Adopt` returned for its data channel. */
+export class Connection extends RTCPeerConnection {
+  readonly control: RTCDataChannel;
+  readonly lane: number;
+
+  constructor(config: RTCConfiguration, adopt: Adopt) {
+    super(config);
+    this.control = this.createDataChannel('control', { negotiated: true, id: CONTROL_ID });
+    this.control.binaryType = 'arraybuffer';
+    this.lane = adopt(this.createDataChannel('data', { negotiated: true, id: DATA_ID, ordered: true }));
+  }
+}
+
+export interface DialOptions {
+  readonly initiator: boolean;
+  readonly ice: RTCConfiguration;
+  readonly adopt: Adopt;
+  /** Sends a signal to the other side. */
+  readonly signal: (signal: DialSignal) => void;
+}
+
+/** One dial: from the first signal to a connection whose control channel is open, or to a Failure. */
+export class Dial {
+  readonly connection: Promise<Connection>;
+  readonly #peer: SimplePeer;
+  readonly #made: Connection;
+  readonly #initiator: boolean;
+  readonly #send: (signal: DialSignal) => void;
+  #candidates: Candidate[] = [];
+  #collecting: ReturnType<typeof setTimeout> | undefined;
+  #described = false;
+  #taken = 0;
+
+  constructor({ initiator, ice, adopt, signal }: DialOptions) {
+    this.#initiator = initiator;
+    this.#send = signal;
+    const made: Connection[] = [];
+    class Reporting extends Connection {
+      constructor(config: RTCConfiguration) {
+        super(config, adopt);
+        made.push(this);
+      }
+    }
+    this.#peer = new SimplePeer({
+      initiator,
+      trickle: true,
+      config: ice,
+      // Its own channel is negotiated too, so that no channel of a connection is ever announced by the other side.
+      channelConfig: { negotiated: true, id: OWN_CHANNEL_ID },
+      wrtc: { RTCPeerConnection: Reporting as typeof RTCPeerConnection, RTCSessionDescription, RTCIceCandidate },
+    });
+    const [connection] = made;
+    if (!connection) throw new Failure('unsupported-browser', 'no RTCPeerConnection was made');
+    this.#made = connection;
+    this.#peer.on('signal', (out) => this.#collect(out));
+    this.connection = this.#whenOpen();
+  }
+
+  #whenOpen(): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => fail(new Failure('connection-failed', 'timed out')), DIAL_MS);
+      const fail = (failure: Failure) => {
+        clearTimeout(timer);
+        this.#peer.destroy();
+        reject(failure);
+      };
+      this.#made.control.onopen = () => {
+        clearTimeout(timer);
+        resolve(this.#made);
+      };
+      this.#peer.on('error', (error) => fail(Failure.from(error, 'connection-failed')));
+      this.#peer.on('close', () => fail(new Failure('connection-failed', 'closed')));
+      // Nothing of ours ever travels there, and nobody adds channels or media to a connection.
+      this.#peer.on('data', () => this.#peer.destroy());
+      this.#peer.on('track', () => this.#peer.destroy());
+      this.#made.addEventListener('datachannel', () => this.#peer.destroy());
+    });
+  }
+
+  /** Takes one offer or answer (whichever this side waits for) and up to 32 candidates; drops everything else. */
+  handle(signal: DialSignal): void {
+    if (signal.kind === 'candidates') {
+      for (const candidate of signal.candidates) {
+        if (this.#taken++ < MAX_CANDIDATES_PER_DIAL) this.#feed({ candidate });
+      }
+      return;
+    }
+    if (this.#described || signal.kind !== (this.#initiator ? 'answer' : 'offer')) return;
+    this.#described = true;
+    this.#feed({ type: signal.kind, sdp: signal.sdp });
+  }
+
+  abort(): void {
+    this.#peer.destroy();
+  }
+
+  #feed(signal: Signal): void {
+    try {
+      this.#peer.signal(signal);
+    } catch {
+      // It throws for a candidate the browser cannot parse, and once it is destroyed. Either way this dial is over.
+      this.#peer.destroy();
+    }
+  }
+
+  /** simple-peer's signals as ours: descriptions at once, candidates 50 ms together. */
+  #collect({ type, sdp, candidate }: Signal): void {
+    if (sdp !== undefined && (type === 'offer' || type === 'answer')) {
+      this.#send({ kind: type, sdp });
+    } else if (candidate?.candidate) {
+      this.#candidates.push({
+        candidate: candidate.candidate,
+        sdpMid: candidate.sdpMid,
+        sdpMLineIndex: candidate.sdpMLineIndex,
+      });
+      this.#collecting ??= setTimeout(() => {
+        this.#collecting = undefined;
+        this.#send({ kind: 'candidates', candidates: this.#candidates.splice(0, MAX_CANDIDATES_PER_DIAL) });
+      }, CANDIDATE_DELAY_MS);
+    }
+  }
+}

@@ -1,0 +1,381 @@
+// What others put on my doorstep, and what I said to each file. No DOM, no clock but the one handed in. It holds: nothing
+// is asked for without a yes to that very file (C4, C5), each file ends once (C19), and whole is not saved (C14).
+
+import { fromBase64url, toBase64url, type Bytes } from '../protocol/bytes.ts';
+import { Failure, fileFailureCodes, type FailureCode } from '../protocol/failure.ts';
+import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER } from '../protocol/limits.ts';
+import type { Message, MessageOf, OfferedFile } from '../protocol/messages.ts';
+import { safePath, splitExtension, uniqueName } from '../safety/file-name.ts';
+import { nameWarning, riskOf, type Risk } from '../safety/file-type.ts';
+import type { Engine, Moved, Transfer } from '../transfer/client.ts';
+import { RateMeter } from '../transfer/rate.ts';
+import { transferKey } from '../transfer/worker-messages.ts';
+import { Batcher, chunks } from './batcher.ts';
+import type { PersonChannel } from './channel.ts';
+
+export type IncomingState =
+  'offered' | 'receiving' | 'paused' | 'interrupted' | 'verified' | 'saved' | 'declined' | 'withdrawn' | 'failed';
+
+export interface IncomingView {
+  readonly id: string;
+  readonly peer: string;
+  /** The name it is saved under: sanitised, unique in this room. */
+  readonly name: string;
+  readonly stem: string;
+  readonly extension: string;
+  /** Folders it was in, sanitised; empty for a file on its own. */
+  readonly folder: string;
+  readonly size: number;
+  readonly type: string;
+  readonly risk: Risk;
+  readonly warning: string;
+  readonly state: IncomingState;
+  readonly bytes: number;
+  readonly bytesPerSecond: number | undefined;
+  readonly secondsLeft: number | undefined;
+  readonly failure: FailureCode | undefined;
+  readonly canUndo: boolean;
+}
+
+/** A verified file as it waits in staging. */
+export interface StagedFile {
+  readonly id: string;
+  readonly name: string;
+  /** Folders and name, sanitised, joined by `/`. */
+  readonly path: string;
+  readonly modified: number;
+  readonly file: File;
+}
+
+interface Incoming {
+  readonly id: string;
+  readonly peer: string;
+  offered: OfferedFile;
+  readonly folder: string;
+  readonly name: string;
+  /** The offer's hash in this session; undefined once that session is over. */
+  hash: string | undefined;
+  state: IncomingState;
+  bytes: number;
+  meter: RateMeter;
+  failure: FailureCode | undefined;
+  transfer: Transfer | undefined;
+  file: File | undefined;
+  /** Set while a decline can still be taken back. */
+  undo: ReturnType<typeof setTimeout> | undefined;
+}
+
+interface Giver {
+  readonly channel: PersonChannel;
+  readonly streams: Set<number>;
+  readonly verified: Batcher<{ fileId: string; root: string }>;
+}
+
+const UNDO_MS = 5_000;
+const MAX_ACCEPTS_PER_MESSAGE = 500;
+
+export class IncomingFiles {
+  readonly #engine: Engine;
+  readonly #now: () => number;
+  readonly #changed: () => void;
+  readonly #files = new Map<string, Incoming>();
+  readonly #givers = new Map<string, Giver>();
+  readonly #byTransfer = new Map<string, Incoming>();
+  readonly #names = new Set<string>();
+
+  constructor(engine: Engine, now: () => number, changed: () => void) {
+    this.#engine = engine;
+    this.#now = now;
+    this.#changed = changed;
+  }
+
+  view(): IncomingView[] {
+    return [...this.#files.values()].map((file) => ({
+      id: file.id,
+      peer: file.peer,
+      name: file.name,
+      ...splitExtension(file.name),
+      folder: file.folder,
+      size: file.offered.size,
+      type: file.offered.type,
+      risk: riskOf(file.name),
+      warning: nameWarning(file.name),
+      state: file.state,
+      bytes: file.bytes,
+      bytesPerSecond: file.state === 'receiving' ? file.meter.bytesPerSecond : undefined,
+      secondsLeft: file.state === 'receiving' ? file.meter.secondsLeft(file.offered.size) : undefined,
+      failure: file.failure,
+      canUndo: file.undo !== undefined,
+    }));
+  }
+
+  personReady(channel: PersonChannel): void {
+    this.#givers.set(channel.peer, {
+      channel,
+      streams: new Set(),
+      verified: new Batcher((files) => channel.send({ type: 'verified', files })),
+    });
+  }
+
+  personGone(peer: string): void {
+    this.#givers.delete(peer);
+    for (const file of this.#files.values()) {
+      if (file.peer !== peer) continue;
+      file.hash = undefined;
+      if (file.state === 'offered' || file.state === 'receiving' || file.state === 'paused') this.#interrupt(file);
+    }
+  }
+
+  /** Takes what a sender says about their files; false when the message is not of that kind. Throws Failure('protocol'). */
+  handle(channel: PersonChannel, message: Message, hash: Bytes | undefined): boolean {
+    switch (message.type) {
+      case 'offer':
+        this.#handleOffer(channel, message, hash);
+        return true;
+      case 'withdraw':
+        for (const file of this.#named(channel.peer, message.fileIds)) {
+          if (file.state !== 'offered' && file.state !== 'receiving' && file.state !== 'paused') continue;
+          this.#release(file);
+          file.state = 'withdrawn';
+        }
+        return true;
+      case 'done':
+        for (const { fileId, root } of message.files) {
+          const file = this.#files.get(`${channel.peer} ${fileId}`);
+          const bytes = fromBase64url(root);
+          if (file?.transfer && bytes) this.#engine.root(file.transfer, bytes);
+        }
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** The sender could not go on with these. */
+  handleFailed(peer: string, fileIds: readonly string[], code: FailureCode): void {
+    for (const file of this.#named(peer, fileIds)) {
+      if (file.transfer) this.#fail(file, code);
+    }
+  }
+
+  /** Yes to these files. Those that are not on offer any more are left alone. */
+  accept(ids: readonly string[]): void {
+    const byPeer = new Map<string, Incoming[]>();
+    for (const id of ids) {
+      const file = this.#files.get(id);
+      if (file?.state !== 'offered' || file.hash === undefined) continue;
+      const list = byPeer.get(file.peer);
+      if (list) list.push(file);
+      else byPeer.set(file.peer, [file]);
+    }
+    for (const [peer, files] of byPeer) {
+      const giver = this.#givers.get(peer);
+      if (!giver) continue;
+      for (const run of chunks(files, MAX_ACCEPTS_PER_MESSAGE)) this.#acceptFrom(giver, run);
+    }
+  }
+
+  /** No to a file; it can be taken back for five seconds, and only then is the sender told. */
+  decline(id: string): void {
+    const file = this.#files.get(id);
+    if (file?.state !== 'offered') return;
+    file.state = 'declined';
+    file.undo = setTimeout(() => {
+      file.undo = undefined;
+      this.#send(file, 'decline');
+      this.#changed();
+    }, UNDO_MS);
+  }
+
+  undoDecline(id: string): void {
+    const file = this.#files.get(id);
+    if (!file?.undo) return;
+    clearTimeout(file.undo);
+    file.undo = undefined;
+    file.state = 'offered';
+    if (file.hash === undefined) this.#interrupt(file);
+  }
+
+  cancel(id: string): void {
+    const file = this.#files.get(id);
+    if (!file?.transfer || file.state === 'verified' || file.state === 'saved') return;
+    this.#release(file);
+    file.state = 'declined';
+    file.failure = 'cancelled';
+    this.#send(file, 'cancel');
+  }
+
+  pause(id: string): void {
+    const file = this.#files.get(id);
+    if (file?.state !== 'receiving' || !file.transfer) return;
+    file.state = 'paused';
+    this.#engine.pause(file.transfer);
+    this.#send(file, 'pause');
+  }
+
+  resume(id: string): void {
+    const file = this.#files.get(id);
+    if (file?.state !== 'paused' || !file.transfer) return;
+    file.state = 'receiving';
+    file.meter = new RateMeter();
+    this.#engine.resume(file.transfer);
+    this.#send(file, 'resume');
+  }
+
+  /** The staged files with these ids: verified ones only. */
+  staged(ids: readonly string[]): StagedFile[] {
+    return ids.flatMap((id) => {
+      const found = this.#files.get(id);
+      if (!found?.file) return [];
+      const { name, folder, file, offered } = found;
+      return [{ id, name, path: folder ? `${folder}/${name}` : name, modified: offered.modified, file }];
+    });
+  }
+
+  markSaved(id: string): void {
+    const file = this.#files.get(id);
+    if (file?.state === 'verified') file.state = 'saved';
+  }
+
+  handleProgress(moved: Moved): void {
+    const file = this.#byTransfer.get(transferKey(moved));
+    if (!file || file.state === 'verified') return;
+    file.bytes = moved.bytes;
+    file.meter.add(this.#now(), moved.bytes);
+  }
+
+  /** Every byte is here and its root is the one that was named. */
+  handleStaged(transfer: Transfer, root: Bytes, staged: File): void {
+    const file = this.#byTransfer.get(transferKey(transfer));
+    if (!file) return;
+    file.state = 'verified';
+    file.bytes = file.offered.size;
+    file.file = staged;
+    const alone = ![...this.#byTransfer.values()].some(
+      (other) => other.peer === file.peer && other.state === 'receiving',
+    );
+    this.#givers.get(file.peer)?.verified.add({ fileId: file.offered.fileId, root: toBase64url(root) }, alone);
+  }
+
+  /** Our side of a transfer could not go on: the sender is told why. */
+  handleTransferFailed(transfer: Transfer, failure: Failure): void {
+    const file = this.#byTransfer.get(transferKey(transfer));
+    if (!file) return;
+    this.#fail(file, failure.code);
+    const code = fileFailureCodes.find((known) => known === failure.code) ?? 'internal';
+    this.#givers.get(file.peer)?.channel.send({ type: 'failed', fileIds: [file.offered.fileId], code });
+  }
+
+  #handleOffer(channel: PersonChannel, offer: MessageOf<'offer'>, hash: Bytes | undefined): void {
+    if (!hash) throw new Failure('internal', 'offer without a hash');
+    const name = toBase64url(hash);
+    const theirs = [...this.#files.values()].filter((file) => file.peer === channel.peer);
+    const offers = new Set(theirs.map((file) => file.hash)).size;
+    if (theirs.length + offer.files.length > MAX_FILES_PER_PEER || offers >= MAX_OFFERS_PER_PEER) {
+      throw new Failure('protocol', 'more files than one person may offer');
+    }
+    for (const offered of offer.files) {
+      const id = `${channel.peer} ${offered.fileId}`;
+      const known = this.#files.get(id);
+      if (known?.hash !== undefined) throw new Failure('protocol', 'a file offered twice');
+      if (known) this.#offerAgain(known, offered, name);
+      else this.#files.set(id, this.#incoming(id, channel.peer, offered, name));
+    }
+  }
+
+  #incoming(id: string, peer: string, offered: OfferedFile, hash: string): Incoming {
+    const parts = safePath(offered.path);
+    return {
+      id,
+      peer,
+      offered,
+      folder: parts.slice(0, -1).join('/'),
+      name: uniqueName(parts.at(-1) ?? 'file', this.#names),
+      hash,
+      state: 'offered',
+      bytes: 0,
+      meter: new RateMeter(),
+      failure: undefined,
+      transfer: undefined,
+      file: undefined,
+      undo: undefined,
+    };
+  }
+
+  /** In a new session, under the id it had before. Only what came to nothing is asked about again. */
+  #offerAgain(file: Incoming, offered: OfferedFile, hash: string): void {
+    const same = offered.path === file.offered.path && offered.size === file.offered.size;
+    if (!same) throw new Failure('protocol', 'another file under the same id');
+    file.hash = hash;
+    if (file.state !== 'interrupted') return;
+    file.offered = offered;
+    file.state = 'offered';
+    file.failure = undefined;
+    file.bytes = 0;
+  }
+
+  #acceptFrom({ channel, streams }: Giver, files: readonly Incoming[]): void {
+    const byHash = new Map<string, { fileId: string; stream: number }[]>();
+    const started: [Transfer, number][] = [];
+    for (const file of files) {
+      const stream = newStream(streams);
+      file.transfer = { way: 'in', lane: channel.lane, stream };
+      file.state = 'receiving';
+      file.bytes = 0;
+      file.failure = undefined;
+      file.meter = new RateMeter();
+      this.#byTransfer.set(transferKey(file.transfer), file);
+      started.push([file.transfer, file.offered.size]);
+      const entry = { fileId: file.offered.fileId, stream };
+      const list = byHash.get(file.hash ?? '');
+      if (list) list.push(entry);
+      else byHash.set(file.hash ?? '', [entry]);
+    }
+    channel.send({ type: 'accept', offers: [...byHash].map(([hash, list]) => ({ hash, files: list })) });
+    for (const [transfer, size] of started) this.#engine.receive(transfer, size);
+  }
+
+  *#named(peer: string, fileIds: readonly string[]): Iterable<Incoming> {
+    for (const fileId of fileIds) {
+      const file = this.#files.get(`${peer} ${fileId}`);
+      if (file) yield file;
+    }
+  }
+
+  #send(file: Incoming, type: 'decline' | 'cancel' | 'pause' | 'resume'): void {
+    // A decision of an earlier session is not for this one's ears.
+    if (file.hash === undefined) return;
+    this.#givers.get(file.peer)?.channel.send({ type, fileIds: [file.offered.fileId] });
+  }
+
+  /** Its person is gone. What was staged of it goes too; if they come back, they offer it again. */
+  #interrupt(file: Incoming): void {
+    this.#release(file);
+    file.state = 'interrupted';
+    file.failure = 'peer-gone';
+  }
+
+  #fail(file: Incoming, code: FailureCode): void {
+    this.#release(file);
+    file.state = 'failed';
+    file.failure = code;
+  }
+
+  /** Ends the transfer of a file and frees what was staged of it. */
+  #release(file: Incoming): void {
+    if (!file.transfer) return;
+    this.#byTransfer.delete(transferKey(file.transfer));
+    this.#engine.stop(file.transfer);
+    file.transfer = undefined;
+  }
+}
+
+/** A random stream number this side has not used with this person. */
+function newStream(used: Set<number>): number {
+  for (;;) {
+    const [stream = 0] = crypto.getRandomValues(new Uint32Array(1));
+    if (used.has(stream)) continue;
+    used.add(stream);
+    return stream;
+  }
+}

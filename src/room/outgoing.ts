@@ -1,0 +1,360 @@
+// What I put on the doorstep: files, and for each of them one delivery per person it was offered to. No DOM, no clock but
+// the one handed in. It holds: a file is served only after an accept that names it and the very offer it came in (C1, C6),
+// only to the person it was offered to (C7, C20), and never after it was withdrawn (C10).
+
+import { equal, fromBase64url, randomBytes, toBase64url, type Bytes } from '../protocol/bytes.ts';
+import { Failure, type FailureCode } from '../protocol/failure.ts';
+import { MAX_FILE_BYTES, MAX_FILES_PER_MESSAGE, MAX_FILES_PER_PEER, KiB } from '../protocol/limits.ts';
+import { offerHash, signedJson, type Message, type MessageOf, type OfferedFile } from '../protocol/messages.ts';
+import type { Engine, Moved, Transfer } from '../transfer/client.ts';
+import { RateMeter } from '../transfer/rate.ts';
+import { transferKey } from '../transfer/worker-messages.ts';
+import { Batcher, chunks } from './batcher.ts';
+import type { PersonChannel } from './channel.ts';
+
+/** A file a person picked, and the path it is offered under: components joined by `/`. */
+export interface PickedFile {
+  readonly file: File;
+  readonly path: string;
+}
+
+export type DeliveryState = 'offered' | 'declined' | 'sending' | 'paused' | 'verified' | 'withdrawn' | 'failed';
+
+export interface DeliveryView {
+  readonly peer: string;
+  readonly state: DeliveryState;
+  readonly bytes: number;
+  readonly bytesPerSecond: number | undefined;
+  readonly secondsLeft: number | undefined;
+  readonly failure: FailureCode | undefined;
+}
+
+export interface OutgoingView {
+  readonly id: string;
+  readonly name: string;
+  readonly path: string;
+  readonly size: number;
+  readonly withdrawn: boolean;
+  readonly deliveries: readonly DeliveryView[];
+}
+
+interface Delivery {
+  readonly peer: string;
+  readonly fileId: string;
+  state: DeliveryState;
+  bytes: number;
+  meter: RateMeter;
+  failure: FailureCode | undefined;
+  transfer: Transfer | undefined;
+  root: Bytes | undefined;
+}
+
+interface Outgoing extends PickedFile {
+  readonly id: string;
+  withdrawn: boolean;
+  readonly deliveries: Map<string, Delivery>;
+}
+
+/** One session with one person: what was offered in it, by the hash of the offer. */
+interface Audience {
+  readonly channel: PersonChannel;
+  readonly offers: Map<string, ReadonlySet<string>>;
+  readonly done: Batcher<{ fileId: string; root: string }>;
+}
+
+/** An offer's JSON stays well under the 64 KiB a message may have. */
+const MAX_OFFER_CHARS = 48 * KiB;
+
+const moving = (state: DeliveryState) => state === 'sending' || state === 'paused';
+const open = (state: DeliveryState) => state === 'offered' || moving(state);
+
+export class OutgoingFiles {
+  readonly #engine: Engine;
+  readonly #now: () => number;
+  readonly #files = new Map<string, Outgoing>();
+  readonly #audience = new Map<string, Audience>();
+  /** Deliveries by their file id (ids are per person), and by the transfer they became. */
+  readonly #byFileId = new Map<string, { file: Outgoing; delivery: Delivery }>();
+  readonly #byTransfer = new Map<string, { file: Outgoing; delivery: Delivery }>();
+
+  constructor(engine: Engine, now: () => number) {
+    this.#engine = engine;
+    this.#now = now;
+  }
+
+  view(): OutgoingView[] {
+    return [...this.#files.values()].map(({ id, path, file, withdrawn, deliveries }) => ({
+      id,
+      path,
+      name: path.slice(path.lastIndexOf('/') + 1),
+      size: file.size,
+      withdrawn,
+      deliveries: [...deliveries.values()].map(({ peer, state, bytes, meter, failure }) => ({
+        peer,
+        state,
+        bytes,
+        bytesPerSecond: state === 'sending' ? meter.bytesPerSecond : undefined,
+        secondsLeft: state === 'sending' ? meter.secondsLeft(file.size) : undefined,
+        failure,
+      })),
+    }));
+  }
+
+  /** Puts files on the doorstep, for nobody yet. Throws Failure `empty-offer`, `too-large`, `too-many-files`. */
+  add(picked: readonly PickedFile[]): void {
+    if (!picked.length) throw new Failure('empty-offer');
+    const large = picked.find(({ file }) => file.size > MAX_FILE_BYTES);
+    if (large) throw new Failure('too-large', `${large.file.size} bytes`);
+    if (this.#standing().length + picked.length > MAX_FILES_PER_PEER) throw new Failure('too-many-files');
+    for (const { file, path } of picked) {
+      const id = toBase64url(randomBytes(16));
+      this.#files.set(id, { id, file, path, withdrawn: false, deliveries: new Map() });
+    }
+  }
+
+  /** Files that stand on the doorstep and were never offered to this person. */
+  unseenBy(peer: string): number {
+    return this.#standing().filter((file) => !file.deliveries.has(peer)).length;
+  }
+
+  /** A session with this person began: what they were offered and is still open is offered again, under the same ids. */
+  async personReady(channel: PersonChannel): Promise<void> {
+    const { peer } = channel;
+    this.#audience.set(peer, {
+      channel,
+      offers: new Map(),
+      done: new Batcher((files) => channel.send({ type: 'done', files })),
+    });
+    await this.#offer(
+      peer,
+      this.#standing().filter((file) => file.deliveries.get(peer)?.state === 'offered'),
+    );
+  }
+
+  /** Everything on the doorstep that this person has not been offered is offered to them. */
+  async offerTo(peer: string): Promise<void> {
+    await this.#offer(
+      peer,
+      this.#standing().filter((file) => !file.deliveries.has(peer)),
+    );
+  }
+
+  personGone(peer: string): void {
+    this.#audience.delete(peer);
+    for (const file of this.#files.values()) {
+      const delivery = file.deliveries.get(peer);
+      if (!delivery || !moving(delivery.state)) continue;
+      this.#release(delivery);
+      // They can have it again when they are back: it is still on the doorstep, and nothing was saved.
+      delivery.state = 'offered';
+      delivery.failure = 'peer-gone';
+    }
+  }
+
+  /** Takes a file back from everybody. */
+  withdraw(id: string): void {
+    const file = this.#files.get(id);
+    if (!file || file.withdrawn) return;
+    file.withdrawn = true;
+    for (const delivery of file.deliveries.values()) {
+      if (!open(delivery.state)) continue;
+      this.#release(delivery);
+      delivery.state = 'withdrawn';
+      this.#audience.get(delivery.peer)?.channel.send({ type: 'withdraw', fileIds: [delivery.fileId] });
+    }
+  }
+
+  /** Takes what a receiver says about our files; false when the message is not of that kind. */
+  handle(channel: PersonChannel, message: Message): boolean {
+    switch (message.type) {
+      case 'accept':
+        this.#handleAccept(channel, message);
+        return true;
+      case 'verified':
+        this.#handleVerified(channel, message);
+        return true;
+      case 'decline':
+        this.#each(channel.peer, message.fileIds, 'offered', (delivery) => (delivery.state = 'declined'));
+        return true;
+      case 'cancel':
+        this.#endMoving(channel.peer, message.fileIds, 'cancelled');
+        return true;
+      case 'pause':
+        this.#each(channel.peer, message.fileIds, 'sending', (delivery) => (delivery.state = 'paused'));
+        return true;
+      case 'resume':
+        this.#each(channel.peer, message.fileIds, 'paused', (delivery) => {
+          delivery.state = 'sending';
+          delivery.meter = new RateMeter();
+        });
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** The receiver could not go on with these. Ids of files that are not ours are left alone. */
+  handleFailed(peer: string, fileIds: readonly string[], code: FailureCode): void {
+    this.#endMoving(peer, fileIds, code);
+  }
+
+  handleProgress(moved: Moved): void {
+    const delivery = this.#byTransfer.get(transferKey(moved))?.delivery;
+    if (!delivery) return;
+    delivery.bytes = moved.bytes;
+    delivery.meter.add(this.#now(), moved.bytes);
+  }
+
+  /** Every byte was handed over: the root goes to the receiver. */
+  handleServed(transfer: Transfer, root: Bytes): void {
+    const found = this.#byTransfer.get(transferKey(transfer));
+    if (!found) return;
+    found.delivery.root = root;
+    found.delivery.bytes = found.file.file.size;
+    const { peer, fileId } = found.delivery;
+    const alone = ![...this.#byTransfer.values()].some(({ delivery }) => delivery.peer === peer && !delivery.root);
+    this.#audience.get(peer)?.done.add({ fileId, root: toBase64url(root) }, alone);
+  }
+
+  /** Our side of a transfer could not go on: the receiver is told why. */
+  handleTransferFailed(transfer: Transfer, failure: Failure): void {
+    const found = this.#byTransfer.get(transferKey(transfer));
+    if (!found) return;
+    const { peer, fileId } = found.delivery;
+    this.#fail(found.delivery, failure.code);
+    const code = failure.code === 'file-changed' || failure.code === 'file-unreadable' ? failure.code : 'internal';
+    this.#audience.get(peer)?.channel.send({ type: 'failed', fileIds: [fileId], code });
+  }
+
+  #standing(): Outgoing[] {
+    return [...this.#files.values()].filter((file) => !file.withdrawn);
+  }
+
+  async #offer(peer: string, files: readonly Outgoing[]): Promise<void> {
+    const audience = this.#audience.get(peer);
+    if (!audience) return;
+    const batch = toBase64url(randomBytes(16));
+    for (const group of groupsOf(files.map((file) => this.#offeredTo(peer, file)))) {
+      const offer = { type: 'offer' as const, offerId: toBase64url(randomBytes(16)), batch, files: group };
+      const hash = toBase64url(await offerHash(audience.channel.th, signedJson(offer)));
+      // Known before it is sent: the accept may come back at once.
+      audience.offers.set(hash, new Set(group.map(({ fileId }) => fileId)));
+      audience.channel.send(offer);
+    }
+  }
+
+  #offeredTo(peer: string, file: Outgoing): OfferedFile {
+    let delivery = file.deliveries.get(peer);
+    if (!delivery) {
+      delivery = {
+        peer,
+        fileId: toBase64url(randomBytes(16)),
+        state: 'offered',
+        bytes: 0,
+        meter: new RateMeter(),
+        failure: undefined,
+        transfer: undefined,
+        root: undefined,
+      };
+      file.deliveries.set(peer, delivery);
+      this.#byFileId.set(delivery.fileId, { file, delivery });
+    }
+    const { size, type, lastModified } = file.file;
+    return { fileId: delivery.fileId, path: file.path.toWellFormed(), size, type, modified: lastModified };
+  }
+
+  #handleAccept(channel: PersonChannel, accept: MessageOf<'accept'>): void {
+    const offers = this.#audience.get(channel.peer)?.offers;
+    for (const { hash, files } of accept.offers) {
+      // An accept of anything but an offer of this very session says nothing.
+      const offered = offers?.get(hash);
+      if (!offered) continue;
+      for (const { fileId, stream } of files) {
+        const found = offered.has(fileId) ? this.#byFileId.get(fileId) : undefined;
+        if (!found) continue;
+        const transfer: Transfer = { way: 'out', lane: channel.lane, stream };
+        // Accepted while it was being withdrawn: their requests find a stream that has ended.
+        if (found.delivery.state === 'offered') this.#serve(found.file, found.delivery, transfer);
+        else if (found.delivery.transfer?.stream !== stream) this.#engine.stop(transfer);
+      }
+    }
+  }
+
+  #serve(file: Outgoing, delivery: Delivery, transfer: Transfer): void {
+    delivery.state = 'sending';
+    delivery.failure = undefined;
+    delivery.bytes = 0;
+    delivery.root = undefined;
+    delivery.meter = new RateMeter();
+    delivery.transfer = transfer;
+    this.#byTransfer.set(transferKey(transfer), { file, delivery });
+    this.#engine.serve(transfer, file.file);
+  }
+
+  #handleVerified(channel: PersonChannel, { files }: MessageOf<'verified'>): void {
+    for (const { fileId, root } of files) {
+      const delivery = this.#delivery(channel.peer, fileId);
+      if (!delivery || !moving(delivery.state)) continue;
+      const theirs = fromBase64url(root);
+      if (!theirs || !delivery.root || !equal(theirs, delivery.root)) {
+        channel.fail(new Failure('protocol', 'verified with another root'));
+        return;
+      }
+      this.#release(delivery);
+      delivery.state = 'verified';
+    }
+  }
+
+  #delivery(peer: string, fileId: string): Delivery | undefined {
+    const delivery = this.#byFileId.get(fileId)?.delivery;
+    return delivery?.peer === peer ? delivery : undefined;
+  }
+
+  #each(peer: string, fileIds: readonly string[], state: DeliveryState, then: (delivery: Delivery) => void): void {
+    for (const fileId of fileIds) {
+      const delivery = this.#delivery(peer, fileId);
+      if (delivery?.state === state) then(delivery);
+    }
+  }
+
+  #endMoving(peer: string, fileIds: readonly string[], code: FailureCode): void {
+    for (const fileId of fileIds) {
+      const delivery = this.#delivery(peer, fileId);
+      if (delivery && moving(delivery.state)) this.#fail(delivery, code);
+    }
+  }
+
+  #fail(delivery: Delivery, code: FailureCode): void {
+    this.#release(delivery);
+    delivery.state = 'failed';
+    delivery.failure = code;
+  }
+
+  /** Ends the transfer of a delivery, if it has one. */
+  #release(delivery: Delivery): void {
+    if (!delivery.transfer) return;
+    this.#byTransfer.delete(transferKey(delivery.transfer));
+    this.#engine.stop(delivery.transfer);
+    delivery.transfer = undefined;
+  }
+}
+
+/** Files in groups that each fit one offer message. */
+function* groupsOf(files: readonly OfferedFile[]): Iterable<OfferedFile[]> {
+  for (const run of chunks(files, MAX_FILES_PER_MESSAGE)) {
+    let group: OfferedFile[] = [];
+    let chars = 0;
+    for (const file of run) {
+      // A UTF-16 unit is at most three bytes of UTF-8, six characters when JSON escapes it.
+      const length = JSON.stringify(file).length + 2 * (file.path.length + file.type.length);
+      if (group.length && chars + length > MAX_OFFER_CHARS) {
+        yield group;
+        group = [];
+        chars = 0;
+      }
+      group.push(file);
+      chars += length;
+    }
+    if (group.length) yield group;
+  }
+}

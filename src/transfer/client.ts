@@ -1,0 +1,123 @@
+// The page's hand on the transfer worker: one worker a tab, typed calls in, typed events out.
+
+import { Failure, type FailureCode } from '../protocol/failure.ts';
+import type { Bytes } from '../protocol/bytes.ts';
+import { pump } from './pump.ts';
+import { transferWorkerUrl, trustedScriptUrl } from './trusted-urls.ts';
+import type { FromWorker, LaneChannel, Moved, ToWorker, Transfer } from './worker-messages.ts';
+
+export type { Moved, Transfer } from './worker-messages.ts';
+
+/** What comes of transfers. `lost`: the worker itself died, and with it every transfer. */
+export interface EngineEvents {
+  ready(staging: 'disk' | 'memory'): void;
+  progress(moved: readonly Moved[]): void;
+  served(transfer: Transfer, root: Bytes): void;
+  staged(transfer: Transfer, root: Bytes, file: File): void;
+  failed(transfer: Transfer, failure: Failure): void;
+  fault(lane: number, failure: Failure): void;
+  lost(): void;
+}
+
+/** What the room needs of the engine; the worker is one, tests have another. */
+export interface Engine {
+  events: EngineEvents | undefined;
+  /** Where received bytes wait; undefined until that is known. */
+  readonly staging: 'disk' | 'memory' | undefined;
+  /** Takes a data channel, in the very task that created it. Returns the lane's number. */
+  adopt(channel: RTCDataChannel): number;
+  open(lane: number, maxMessageBytes: number): void;
+  close(lane: number): void;
+  serve(transfer: Transfer, file: File): void;
+  receive(transfer: Transfer, size: number): void;
+  pause(transfer: Transfer): void;
+  resume(transfer: Transfer): void;
+  root(transfer: Transfer, root: Bytes): void;
+  stop(transfer: Transfer): void;
+}
+
+/** The transfer worker of this tab. */
+export class TransferWorker implements Engine {
+  events: EngineEvents | undefined;
+  readonly #worker: Worker;
+  #lanes = 0;
+  #staging: 'disk' | 'memory' | undefined;
+
+  constructor() {
+    this.#worker = new Worker(trustedScriptUrl(transferWorkerUrl), { type: 'module' });
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#handle(data);
+    this.#worker.onerror = () => this.events?.lost();
+  }
+
+  get staging(): 'disk' | 'memory' | undefined {
+    return this.#staging;
+  }
+
+  adopt(channel: RTCDataChannel): number {
+    const lane = ++this.#lanes;
+    try {
+      this.#tell({ type: 'adopt', lane, channel }, [channel]);
+    } catch {
+      // DataCloneError: this browser does not move channels between threads.
+      const { port1, port2 } = new MessageChannel();
+      pump(channel, port1);
+      this.#tell({ type: 'adopt-port', lane, port: port2 }, [port2]);
+    }
+    return lane;
+  }
+
+  open(lane: number, maxMessageBytes: number): void {
+    this.#tell({ type: 'open', lane, maxMessageBytes });
+  }
+
+  close(lane: number): void {
+    this.#tell({ type: 'close', lane });
+  }
+
+  serve(transfer: Transfer, file: File): void {
+    this.#tell({ type: 'serve', ...transfer, file });
+  }
+
+  receive(transfer: Transfer, size: number): void {
+    this.#tell({ type: 'receive', ...transfer, size });
+  }
+
+  pause(transfer: Transfer): void {
+    this.#tell({ type: 'pause', ...transfer });
+  }
+
+  resume(transfer: Transfer): void {
+    this.#tell({ type: 'resume', ...transfer });
+  }
+
+  root(transfer: Transfer, root: Bytes): void {
+    this.#tell({ type: 'root', ...transfer, root });
+  }
+
+  stop(transfer: Transfer): void {
+    this.#tell({ type: 'stop', ...transfer });
+  }
+
+  #tell(message: ToWorker, transfer: Transferable[] = []): void {
+    this.#worker.postMessage(message, transfer);
+  }
+
+  #handle(message: FromWorker): void {
+    const failure = (from: { code: FailureCode; detail: string }) => new Failure(from.code, from.detail);
+    switch (message.type) {
+      case 'ready':
+        this.#staging = message.staging;
+        return this.events?.ready(message.staging);
+      case 'progress':
+        return this.events?.progress(message.moved);
+      case 'served':
+        return this.events?.served(message, message.root);
+      case 'staged':
+        return this.events?.staged(message, message.root, message.file);
+      case 'failed':
+        return this.events?.failed(message, failure(message));
+      case 'fault':
+        return this.events?.fault(message.lane, failure(message));
+    }
+  }
+}

@@ -1,0 +1,69 @@
+// The receiver's view of one file's pieces: which are still to be asked for, and one piece being put together.
+
+import { type Bytes } from '../protocol/bytes.ts';
+import { Failure } from '../protocol/failure.ts';
+import { type DataFrame } from '../protocol/frames.ts';
+import { FRAME_UNIT_BYTES } from '../protocol/limits.ts';
+
+/** Hands out each piece once, in order; given-back ones first. */
+export class PieceQueue {
+  readonly #pieces: number;
+  #next = 0;
+  readonly #again: number[] = [];
+
+  constructor(pieces: number) {
+    this.#pieces = pieces;
+  }
+
+  /** The piece `take` would hand out, or undefined when all were. */
+  peek(): number | undefined {
+    return this.#again[0] ?? (this.#next < this.#pieces ? this.#next : undefined);
+  }
+
+  take(): number | undefined {
+    return this.#again.shift() ?? (this.#next < this.#pieces ? this.#next++ : undefined);
+  }
+
+  giveBack(piece: number): void {
+    this.#again.push(piece);
+  }
+}
+
+/** A requested piece, filled by its frames in whatever order they come. */
+export class PieceBuffer {
+  readonly length: number;
+  #bytes: Bytes | undefined;
+  #hash: Bytes | undefined;
+  readonly #seen: Uint8Array;
+  #missingUnits: number;
+
+  constructor(length: number) {
+    this.length = length;
+    this.#missingUnits = Math.ceil(length / FRAME_UNIT_BYTES);
+    this.#seen = new Uint8Array(this.#missingUnits);
+  }
+
+  /** Takes a frame's bytes; true when the piece is whole. Throws Failure('protocol') past the end, off the 16 KiB grid or for bytes it has. */
+  fill(frame: DataFrame): boolean {
+    const end = frame.offset + frame.bytes.length;
+    const aligned = frame.offset % FRAME_UNIT_BYTES === 0 && (end % FRAME_UNIT_BYTES === 0 || end === this.length);
+    if (end > this.length || !aligned) throw new Failure('protocol', 'bytes outside the piece or off the grid');
+    for (let unit = frame.offset / FRAME_UNIT_BYTES; unit * FRAME_UNIT_BYTES < end; unit++) {
+      if (this.#seen[unit]) throw new Failure('protocol', 'bytes sent twice');
+      this.#seen[unit] = 1;
+      this.#missingUnits--;
+    }
+    // Memory is taken when bytes come, not when they are asked for.
+    this.#bytes ??= new Uint8Array(this.length);
+    this.#bytes.set(frame.bytes, frame.offset);
+    // A copy: the frame's own memory is let go.
+    if (frame.hash) this.#hash = frame.hash.slice();
+    return this.#missingUnits === 0;
+  }
+
+  /** The whole piece and the hash its sender gave. Only after `fill` returned true. */
+  whole(): { bytes: Bytes; hash: Bytes } {
+    if (!this.#bytes || !this.#hash || this.#missingUnits > 0) throw new Failure('internal', 'piece is not whole');
+    return { bytes: this.#bytes, hash: this.#hash };
+  }
+}

@@ -1,0 +1,12 @@
+// The receiver's window: how many bytes may be asked for and not yet be whole. Because nothing comes unasked, it is the
+// only flow control there is, and the bound on the receiver's memory.
+
+import { MiB } from '../protocol/limits.ts';
+
+/** Measured on loopback (docs/decisions.md): below 4 MiB the sender idles while a piece is hashed and written; above 8 nothing is gained. */
+const WINDOW_BYTES = 8 * MiB;
+
+/** Window for a lane, in bytes: never less than two pieces, so that one can travel while the next is asked for. */
+export function windowBytes(pieceBytes: number): number {
+  return Math.max(WINDOW_BYTES, 2 * pieceBytes);
+}

@@ -1,0 +1,55 @@
+// What the page and its transfer worker say to each other. A lane is a number the page gave it; a stream is the
+// receiver-chosen number of one file on that lane; the two together and the direction name a transfer.
+
+import type { Bytes } from '../protocol/bytes.ts';
+import type { FailureCode } from '../protocol/failure.ts';
+
+/** The part of RTCDataChannel the worker uses; the pump of older browsers offers the same. */
+export interface LaneChannel {
+  binaryType: string;
+  readonly bufferedAmount: number;
+  bufferedAmountLowThreshold: number;
+  onmessage: ((event: MessageEvent<unknown>) => void) | null;
+  onbufferedamountlow: ((event: Event) => void) | null;
+  send(frame: Bytes): void;
+  close(): void;
+}
+
+export interface Transfer {
+  /** `out`: we send, the other side chose the stream. `in`: we receive, the stream is ours. The two never mix. */
+  readonly way: 'out' | 'in';
+  readonly lane: number;
+  readonly stream: number;
+}
+
+export function transferKey({ way, lane, stream }: Transfer): string {
+  return `${way} ${lane} ${stream}`;
+}
+
+export type ToWorker =
+  /** A data channel at its birth, or one end of a pump's port. Everything on it is dropped until `open`. */
+  | { readonly type: 'adopt'; readonly lane: number; readonly channel: LaneChannel }
+  | { readonly type: 'adopt-port'; readonly lane: number; readonly port: MessagePort }
+  /** The link of this lane is authenticated. */
+  | { readonly type: 'open'; readonly lane: number; readonly maxMessageBytes: number }
+  | { readonly type: 'close'; readonly lane: number }
+  | ({ readonly type: 'serve'; readonly file: File } & Transfer)
+  | ({ readonly type: 'receive'; readonly size: number } & Transfer)
+  | ({ readonly type: 'pause' | 'resume' } & Transfer)
+  | ({ readonly type: 'root'; readonly root: Bytes } & Transfer)
+  /** Ends a transfer of either direction; a received file's staging is freed. */
+  | ({ readonly type: 'stop' } & Transfer);
+
+export type Moved = Transfer & { readonly bytes: number };
+
+export type FromWorker =
+  | { readonly type: 'ready'; readonly staging: 'disk' | 'memory' }
+  /** Bytes sent or staged so far of every transfer that moved; at most 10 a second. */
+  | { readonly type: 'progress'; readonly moved: readonly Moved[] }
+  | ({ readonly type: 'served'; readonly root: Bytes } & Transfer)
+  | ({ readonly type: 'staged'; readonly root: Bytes; readonly file: File } & Transfer)
+  | ({ readonly type: 'failed'; readonly code: FailureCode; readonly detail: string } & Transfer)
+  | { readonly type: 'fault'; readonly lane: number; readonly code: FailureCode; readonly detail: string };
+
+/** What the two ends of a pump's port say: frames both ways, and how many bytes the page's channel has taken off its hands. */
+export type PumpMessage = { readonly frame: ArrayBuffer } | { readonly drained: number } | { readonly closed: true };

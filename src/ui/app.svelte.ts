@@ -1,0 +1,204 @@
+// The page's state: which screen, what is in review, the room's latest view, what has to be said. Components render it
+// and call its methods; it turns them into commands for the room.
+
+import { newPageKey } from '../identity/keys.ts';
+import { formatFragment, newRoomLink, parseFragment, parseLink, type RoomLink } from '../identity/room-link.ts';
+import { randomBytes, toBase64url } from '../protocol/bytes.ts';
+import { Failure, type FailureCode } from '../protocol/failure.ts';
+import { SIGNAL_PATH } from '../protocol/signal.ts';
+import { Dialer } from '../rendezvous/dialer.ts';
+import { iceConfiguration } from '../rendezvous/ice.ts';
+import { SignalingServer } from '../rendezvous/signaling-server.ts';
+import { Room, type RoomView, type Told } from '../room/room.ts';
+import type { PickedFile } from '../room/outgoing.ts';
+import { saveBlob, zip } from '../storage/export.ts';
+import { readTabRoom, writeTabRoom, type TabRoom } from '../storage/tab.ts';
+import { TransferWorker } from '../transfer/client.ts';
+import { review, type ReviewFile } from './picked.ts';
+
+export interface Notice extends Told {
+  readonly id: number;
+}
+
+export class App {
+  /** `stuck`: nothing can be done in this browser or at this address; the notice says why. */
+  screen = $state<'home' | 'room' | 'stuck'>('home');
+  review = $state.raw<readonly ReviewFile[]>([]);
+  room = $state.raw<RoomView | undefined>();
+  notices = $state.raw<readonly Notice[]>([]);
+  zipping = $state(false);
+  #room: Room | undefined;
+  #engine: TransferWorker | undefined;
+  #noticeId = 0;
+  #drawing = false;
+
+  /** Begins with what the address bar, this tab's past and this browser allow. */
+  async start(): Promise<void> {
+    if (!isSecureContext) {
+      this.#stop('insecure-context');
+      return;
+    }
+    if (typeof RTCPeerConnection === 'undefined' || typeof Worker === 'undefined') {
+      this.#stop('unsupported-browser');
+      return;
+    }
+    const fragment = takeFragment();
+    const before = readTabRoom();
+    if (fragment && fragment !== before?.fragment) await this.join(fragment);
+    else if (before) await this.#enter(before, await parseFragment(before.fragment));
+  }
+
+  /** Opens the review with these files, beside those already in it. */
+  pick(files: readonly PickedFile[]): void {
+    if (this.screen === 'stuck') return;
+    if (!files.length) return this.tell({ code: 'empty-offer', about: '' });
+    this.untell('empty-offer');
+    this.review = [...this.review, ...review(files)];
+  }
+
+  tick(index: number, ticked: boolean): void {
+    this.review = this.review.map((file, i) => (i === index ? { ...file, ticked } : file));
+  }
+
+  cancelReview(): void {
+    this.review = [];
+  }
+
+  /** The yes to what leaves: offers the ticked files, in a room made for it if there is none. */
+  async offer(): Promise<void> {
+    const files = this.review.filter(({ ticked }) => ticked);
+    try {
+      if (!files.length) throw new Failure('empty-offer');
+      if (!this.#room) await this.#host();
+      this.#room?.offer(files);
+      this.review = [];
+      this.untell('empty-offer');
+    } catch (error) {
+      this.tell({ code: Failure.from(error).code, about: '' });
+    }
+  }
+
+  /** Goes to the room of a pasted link. */
+  async join(text: string): Promise<void> {
+    try {
+      const link = await parseLink(text);
+      this.untell('bad-link');
+      this.untell('other-version');
+      await this.#enter({ ...newSeat(), role: 'guest', fragment: await formatFragment(link) }, link);
+    } catch (error) {
+      this.tell({ code: Failure.from(error).code, about: '' });
+    }
+  }
+
+  leave(): void {
+    this.#room?.close();
+    this.#room = undefined;
+    this.room = undefined;
+    this.notices = [];
+    this.review = [];
+    writeTabRoom(undefined);
+    this.screen = 'home';
+  }
+
+  /** The page is going away: everyone hears it at once instead of after a time-out. */
+  depart(): void {
+    this.#room?.close();
+  }
+
+  get commands(): Room | undefined {
+    return this.#room;
+  }
+
+  save(id: string): void {
+    for (const { name, file } of this.#room?.staged([id]) ?? []) saveBlob(file, name);
+    this.#room?.markSaved([id]);
+  }
+
+  /** All verified files as one ZIP. */
+  async saveAll(): Promise<void> {
+    const room = this.#room;
+    const ready = this.room?.incoming.filter(({ state }) => state === 'verified' || state === 'saved') ?? [];
+    const files = room?.staged(ready.map(({ id }) => id)) ?? [];
+    if (!files.length || this.zipping) return;
+    this.zipping = true;
+    try {
+      saveBlob(await zip(files), 'doorstep.zip');
+      room?.markSaved(files.map(({ id }) => id));
+    } catch (error) {
+      this.tell({ code: Failure.from(error, 'save-failed').code, about: '' });
+    } finally {
+      this.zipping = false;
+    }
+  }
+
+  tell(told: Told): void {
+    const others = this.notices.filter(({ code, about }) => code !== told.code || about !== told.about);
+    this.notices = [...others, { ...told, id: ++this.#noticeId }];
+  }
+
+  untell(code: FailureCode): void {
+    this.notices = this.notices.filter((notice) => notice.code !== code);
+  }
+
+  dismiss(id: number): void {
+    this.notices = this.notices.filter((notice) => notice.id !== id);
+  }
+
+  #stop(code: FailureCode): void {
+    this.screen = 'stuck';
+    this.tell({ code, about: '' });
+  }
+
+  async #host(): Promise<void> {
+    const link = await newRoomLink(newPageKey());
+    await this.#enter({ ...newSeat(), role: 'host', fragment: await formatFragment(link) }, link);
+  }
+
+  async #enter({ fragment, role, peer, token }: TabRoom, link: RoomLink): Promise<void> {
+    this.#room?.close();
+    writeTabRoom({ fragment, role, peer, token });
+    this.#engine ??= new TransferWorker();
+    const room = new Room(
+      role,
+      { peer, token },
+      {
+        engine: this.#engine,
+        ice: iceConfiguration,
+        openCarrier: (seat, events) => new SignalingServer(signalingUrl(), seat, events),
+        openDialer: (options) => new Dialer(options),
+        now: () => performance.now(),
+        changed: () => this.#draw(),
+        tell: (told) => this.tell(told),
+        untell: (code) => this.untell(code),
+      },
+    );
+    this.#room = room;
+    this.screen = 'room';
+    await room.open(link);
+  }
+
+  /** One look at the room for all that changed in this turn. */
+  #draw(): void {
+    if (this.#drawing) return;
+    this.#drawing = true;
+    setTimeout(() => {
+      this.#drawing = false;
+      this.room = this.#room?.view();
+    });
+  }
+}
+
+function newSeat(): { peer: string; token: string } {
+  return { peer: toBase64url(randomBytes(16)), token: toBase64url(randomBytes(16)) };
+}
+
+/** The room's secret, out of the address bar as soon as it was read. */
+function takeFragment(): string {
+  const fragment = location.hash.slice(1);
+  if (fragment) history.replaceState(null, '', location.pathname + location.search);
+  return fragment;
+}
+
+function signalingUrl(): string {
+  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${SIGNAL_PATH}`;
+}

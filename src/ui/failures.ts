@@ -1,0 +1,77 @@
+// A sentence a person understands for every failure, and what to try next. The compiler checks that none is missing.
+
+import type { FailureCode } from '../protocol/failure.ts';
+
+export interface Sentence {
+  /** `about`: the person or file it concerns; may be empty. */
+  readonly text: (about: string) => string;
+  /** What to try; may be empty. */
+  readonly next: string;
+  /** `alert` interrupts a screen reader, `status` waits its turn. */
+  readonly role: 'alert' | 'status';
+}
+
+const alert = (text: string | ((about: string) => string), next = ''): Sentence => ({
+  text: typeof text === 'string' ? () => text : text,
+  next,
+  role: 'alert',
+});
+const status = (text: string | ((about: string) => string), next = ''): Sentence => ({
+  ...alert(text, next),
+  role: 'status',
+});
+const whom = (about: string) => about || 'The other side';
+
+export const sentences: Record<FailureCode, Sentence> = {
+  'bad-link': alert('This link is not complete or has a typing mistake.', 'Ask for the link again and copy all of it.'),
+  'other-version': alert(
+    'This link belongs to another version of Doorstep.',
+    'Reload the page; if that does not help, ask for a new link.',
+  ),
+  'insecure-context': alert(
+    'This address needs https.',
+    'Browsers only allow private connections on https addresses, or on localhost. Open the same address with https://.',
+  ),
+  'unsupported-browser': alert(
+    'This browser cannot connect to other browsers directly.',
+    'Doorstep needs WebRTC and Web Workers: use a current Chrome, Edge, Firefox or Safari.',
+  ),
+  'no-signaling': alert(
+    'The meeting point cannot be reached.',
+    'Nobody new can come in until it is back. Files already on their way go on. This page keeps trying.',
+  ),
+  'room-full': alert('This room is full.', 'Somebody has to leave first; then open the link again.'),
+  'seat-taken': alert('This room is open in another tab.', 'Go on there, or close that tab and reload this one.'),
+  'connection-failed': alert(
+    (about) => `No direct connection to ${whom(about)} came about.`,
+    'A firewall may be blocking it. Try another network on one side, a phone hotspot for example.',
+  ),
+  'peer-gone': status((about) => `${whom(about)} left.`, 'Files that had not arrived whole were not kept.'),
+  protocol: alert(
+    (about) => `${whom(about)} sent something that makes no sense, so the connection was closed.`,
+    'Nothing was written. If you trust them, both of you should reload the page.',
+  ),
+  'file-changed': alert('This file changed while it was being sent.', 'Offer it again.'),
+  'file-unreadable': alert('This file can no longer be read.', 'It may have been moved or deleted. Offer it again.'),
+  'disk-full': alert('There is not enough room on this device.', 'Free some space and accept the file again.'),
+  'memory-full': alert(
+    'This browser has no disk space for Doorstep here, and its memory is full.',
+    'Save what has arrived, or use a normal (not private) window.',
+  ),
+  'memory-only': status(
+    'This window cannot use the disk, so files wait in memory, 256 MB at most.',
+    'For larger files use a normal (not private) window.',
+  ),
+  'hash-mismatch': alert('What arrived is not what was sent, so it was thrown away.', 'Ask for the file again.'),
+  'asked-too-often': alert(
+    'The same bytes were asked for again and again, so sending stopped.',
+    'Offer the file again.',
+  ),
+  'too-large': alert('One of these files is larger than 128 GB.', 'Split it first.'),
+  'too-many-files': alert('That is more than 10,000 files at once.', 'Put them into an archive first.'),
+  'empty-offer': alert('No file is ticked.', 'Tick at least one, or go back.'),
+  'save-failed': alert('Saving did not work.', 'Save the files one by one.'),
+  withdrawn: status('This file was taken back.'),
+  cancelled: status('Cancelled.'),
+  internal: alert('Something broke in this page.', 'Reload it. What has not been saved will be asked for again.'),
+};
