@@ -39,8 +39,12 @@ export class Person {
     this.page = page;
     page.on('pageerror', (error) => this.complaints.push(`${name}: ${error.message}`));
     page.on('console', (message) => {
-      // The browser's own words on a lost socket are not the app's.
-      if (!/WebSocket connection to|ERR_CONNECTION_REFUSED/.test(message.text())) {
+      // The browser's own words on a lost socket and on plain http are not the app's.
+      if (
+        !/WebSocket connection to|ERR_CONNECTION_REFUSED|Cross-Origin-Opener-Policy header has been ignored/.test(
+          message.text(),
+        )
+      ) {
         this.complaints.push(`${name}: ${message.type()} ${message.text()}`);
       }
     });
@@ -119,6 +123,85 @@ export class Person {
     ]);
     const path = await download.path();
     return { name: download.suggestedFilename(), ...(await digest(path)) };
+  }
+
+  /** Makes this browser one that cannot move channels to a worker, and counts the bytes handed to them; before `open`. */
+  async keepChannelsOnPage(): Promise<void> {
+    await this.page.addInitScript(() => {
+      const counted = { bytes: 0 };
+      Object.assign(window, { counted });
+      const post = Reflect.get(Worker.prototype, 'postMessage') as (...args: unknown[]) => void;
+      Worker.prototype.postMessage = function (this: Worker, ...args: unknown[]) {
+        const moved: unknown = args[1];
+        if (Array.isArray(moved) && moved.some((one) => one instanceof RTCDataChannel)) {
+          throw new DOMException('no', 'DataCloneError');
+        }
+        Reflect.apply(post, this, args);
+      };
+      const send = Reflect.get(RTCDataChannel.prototype, 'send') as (...args: unknown[]) => void;
+      RTCDataChannel.prototype.send = function (this: RTCDataChannel, data: unknown) {
+        if (ArrayBuffer.isView(data)) counted.bytes += data.byteLength;
+        Reflect.apply(send, this, [data]);
+      };
+    });
+  }
+
+  dataBytes(): Promise<number> {
+    return this.page.evaluate(() => (Reflect.get(window, 'counted') as { bytes: number }).bytes);
+  }
+
+  /** Remembers the control channels the page makes, for `sendOnControl`; before `open`. */
+  async keepControlChannels(): Promise<void> {
+    await this.page.addInitScript(() => {
+      const controls: RTCDataChannel[] = [];
+      Object.assign(window, { controls });
+      const create = Reflect.get(RTCPeerConnection.prototype, 'createDataChannel') as (
+        ...args: unknown[]
+      ) => RTCDataChannel;
+      RTCPeerConnection.prototype.createDataChannel = function (this: RTCPeerConnection, ...args: unknown[]) {
+        const channel = Reflect.apply(create, this, args);
+        if (args[0] === 'control') controls.push(channel);
+        return channel;
+      };
+    });
+  }
+
+  /** Sends something of our own making to everyone this page is linked with. */
+  async sendOnControl(text: string): Promise<void> {
+    await this.page.evaluate((message) => {
+      for (const channel of Reflect.get(window, 'controls') as RTCDataChannel[]) {
+        if (channel.readyState === 'open') channel.send(message);
+      }
+    }, text);
+  }
+
+  /** Waits until some of a file has arrived. */
+  async isMoving(name: string): Promise<void> {
+    await expect(this.incoming(name).getByTestId('progress')).not.toHaveAttribute('aria-valuenow', '0');
+  }
+
+  /** Names of the files in this browser's staging. */
+  stagedFiles(): Promise<string[]> {
+    return this.page.evaluate(async () => {
+      const names: string[] = [];
+      const root = await (await navigator.storage.getDirectory()).getDirectoryHandle('staging');
+      for await (const folder of root.values()) {
+        if (folder.kind !== 'directory') continue;
+        for await (const name of folder.keys()) names.push(name);
+      }
+      return names;
+    });
+  }
+
+  /** Makes this browser one without a private file system; before `open`. */
+  async breakStaging(): Promise<void> {
+    // The worker is where staging lives: its script is given a first line.
+    await this.context.route(/\/assets\/worker-.*\.js$/, async (route) => {
+      const response = await route.fetch();
+      const broken =
+        'StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException("no", "SecurityError"));';
+      await route.fulfill({ response, body: `${broken}\n${await response.text()}` });
+    });
   }
 
   async leave(): Promise<void> {

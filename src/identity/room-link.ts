@@ -35,7 +35,7 @@ export interface RoomKeys {
 
 /** SHA-256(CTX("host pin") ‖ key)[0..16]: commits a link to its host's Ed25519 public key (32 bytes). */
 export async function hostPin(publicKey: Uint8Array): Promise<Bytes> {
-  return (await sha256(context('host pin'), publicKey)).slice(0, PIN_BYTES);
+  return (await sha256(concat(context('host pin'), publicKey))).slice(0, PIN_BYTES);
 }
 
 /** A new room for the host with this public key. */
@@ -44,7 +44,7 @@ export async function newRoomLink(hostKey: Uint8Array): Promise<RoomLink> {
 }
 
 async function check(bytes: Uint8Array): Promise<Bytes> {
-  return (await sha256(context('link'), bytes)).slice(0, CHECK_BYTES);
+  return (await sha256(concat(context('link'), bytes))).slice(0, CHECK_BYTES);
 }
 
 /** The 48 characters of a link's fragment: base64url(01 ‖ secret ‖ hostPin ‖ check). */

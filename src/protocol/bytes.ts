@@ -45,8 +45,8 @@ export function randomBytes(length: number): Bytes {
 }
 
 /** SHA-256, 32 bytes. */
-export async function sha256(...parts: readonly Uint8Array[]): Promise<Bytes> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', concat(...parts)));
+export async function sha256(bytes: Bytes): Promise<Bytes> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
 }
 
 /** A number below 2^53 as 8 big-endian bytes. */

@@ -105,7 +105,7 @@ export function signedJson({ type: _type, ...fields }: SignedMessage): Bytes {
 
 /** offerHash = SHA-256(th ‖ JSON bytes), 32 bytes: names one offer in one session. */
 export function offerHash(th: Bytes, json: Bytes): Promise<Bytes> {
-  return sha256(th, json);
+  return sha256(concat(th, json));
 }
 
 /** A signed message as sent. Throws Failure('protocol') over 64 KiB: the caller splits. */

@@ -16,8 +16,12 @@ const DATA_ID = 102;
 /** Takes the data channel of a connection being constructed; returns the number of the lane it became. */
 export type Adopt = (channel: RTCDataChannel) => number;
 
+// This file is loaded by browsers without WebRTC too, so that the page can say what is missing.
+const PeerConnection: typeof RTCPeerConnection =
+  typeof RTCPeerConnection === 'undefined' ? (Object as never) : RTCPeerConnection;
+
 /** A connection with our channels. `lane` is what `Adopt` returned for its data channel. */
-export class Connection extends RTCPeerConnection {
+export class Connection extends PeerConnection {
   readonly control: RTCDataChannel;
   readonly lane: number;
 
@@ -25,7 +29,7 @@ export class Connection extends RTCPeerConnection {
     super(config);
     this.control = this.createDataChannel('control', { negotiated: true, id: CONTROL_ID });
     this.control.binaryType = 'arraybuffer';
-    this.lane = adopt(this.createDataChannel('data', { negotiated: true, id: DATA_ID, ordered: true }));
+    this.lane = adopt(this.createDataChannel('data', { negotiated: true, id: DATA_ID, ordered: false }));
   }
 }
 

@@ -3,13 +3,16 @@
 
 const MAX_NAME_BYTES = 200;
 const MAX_DEPTH = 16;
+/** More than all files a room can have. */
+const LONGEST_NUMBER = ' (9999999)';
 
 const ZWJ = '\u200d';
 /** Controls, bidi and zero-width characters, tags, and look-alikes of nothing. ZWJ stays where it joins two emoji. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\u2028\u2029\u2800\u3164\u115f\u1160\uffa0]|\u034f|\u17b4|\u17b5|[\u180b-\u180f]/gu;
-const EMOJI_BEFORE = /[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f]$/u;
+const EMOJI_BEFORE = /^(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\ufe0f)$/u;
 const EMOJI_AFTER = /^\p{Extended_Pictographic}/u;
-const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\.|$)/iu;
+/** Windows looks past spaces in front of the dot: `nul .txt` is a device too. */
+const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/iu;
 /** Names a file manager or web server acts upon. */
 const SHELL_NAME = /^(?:desktop\.ini|autorun\.inf|thumbs\.db|\.ds_store|\.htaccess|_ds_store|_htaccess)$/iu;
 
@@ -17,8 +20,15 @@ const utf8Length = (text: string) => new TextEncoder().encode(text).length;
 
 function withoutInvisible(name: string): string {
   return name.replace(INVISIBLE, (char, at: number) =>
-    char === ZWJ && EMOJI_BEFORE.test(name.slice(0, at)) && EMOJI_AFTER.test(name.slice(at + 1)) ? ZWJ : '',
+    char === ZWJ && EMOJI_BEFORE.test(lastCharacter(name.slice(0, at))) && EMOJI_AFTER.test(name.slice(at + 1))
+      ? ZWJ
+      : '',
   );
+}
+
+/** The last code point. Not by a regular expression: Chromium 156 does not find an astral one before `$`. */
+function lastCharacter(text: string): string {
+  return Array.from(text.slice(-2)).at(-1) ?? '';
 }
 
 /** The stem and the extension (with its dot, may be empty) that a save dialog and an operating system will see. */
@@ -42,13 +52,17 @@ function cut(text: string, maxBytes: number): string {
   return kept;
 }
 
+/** As much of the stem as fits in front of `suffix`. A first grapheme too long to fit leaves a stem all the same: an extension alone is none. */
+function stemBefore(suffix: string, stem: string): string {
+  return cut(stem, MAX_NAME_BYTES - utf8Length(suffix)).trimEnd() || 'file';
+}
+
 function shorten(name: string): string {
   if (utf8Length(name) <= MAX_NAME_BYTES) return name;
   const { stem, extension } = splitExtension(name);
-  const extensionBytes = utf8Length(extension);
   // An extension that long is no extension.
-  if (extensionBytes > MAX_NAME_BYTES / 2) return tidyEnds(cut(name, MAX_NAME_BYTES));
-  return cut(stem, MAX_NAME_BYTES - extensionBytes).trimEnd() + extension;
+  if (utf8Length(extension) > MAX_NAME_BYTES / 2) return tidyEnds(cut(name, MAX_NAME_BYTES));
+  return stemBefore(extension, stem) + extension;
 }
 
 function tidyEnds(name: string): string {
@@ -82,15 +96,22 @@ export function safePath(original: string): readonly string[] {
   return parts.length ? parts.slice(-MAX_DEPTH).map(safeName) : ['file'];
 }
 
-/** `name`, or `name (2)`, `name (3)` …: the first that no earlier name equals after case folding and NFC. Adds it to `taken`. */
+/** `name`, or `name (2)`, `name (3)` …: one that no earlier name equals after case folding and NFC. Adds it to `taken`. */
 export function uniqueName(name: string, taken: Set<string>): string {
   const key = (candidate: string) => candidate.normalize('NFC').toUpperCase().toLowerCase();
   const { stem, extension } = splitExtension(name);
-  let candidate = name;
-  for (let n = 2; taken.has(key(candidate)); n++) {
-    const suffix = ` (${n})${extension}`;
-    candidate = cut(stem, MAX_NAME_BYTES - utf8Length(suffix)).trimEnd() + suffix;
+  const short = taken.has(key(name)) ? stemBefore(LONGEST_NUMBER + extension, stem) : stem;
+  const numbered = (n: number) => (n === 1 ? name : `${short} (${n})${extension}`);
+  const isTaken = (n: number) => taken.has(key(numbered(n)));
+  // By doubling and halving: ten thousand files of one name would be counted up for minutes.
+  let free = 1;
+  while (isTaken(free)) free *= 2;
+  for (let below = free / 2; free - below > 1;) {
+    const middle = Math.floor((below + free) / 2);
+    if (isTaken(middle)) below = middle;
+    else free = middle;
   }
-  taken.add(key(candidate));
-  return candidate;
+  const unique = numbered(free);
+  taken.add(key(unique));
+  return unique;
 }

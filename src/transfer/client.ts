@@ -4,7 +4,7 @@ import { Failure, type FailureCode } from '../protocol/failure.ts';
 import type { Bytes } from '../protocol/bytes.ts';
 import { pump } from './pump.ts';
 import { transferWorkerUrl, trustedScriptUrl } from './trusted-urls.ts';
-import type { FromWorker, LaneChannel, Moved, ToWorker, Transfer } from './worker-messages.ts';
+import type { FromWorker, Moved, ToWorker, Transfer } from './worker-messages.ts';
 
 export type { Moved, Transfer } from './worker-messages.ts';
 

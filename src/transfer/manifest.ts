@@ -1,6 +1,6 @@
 // How a file of a given size is cut into pieces (docs/protocol.md §5), and the root that names its content.
 
-import { context, sha256, u64, type Bytes } from '../protocol/bytes.ts';
+import { concat, context, sha256, u64, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
 import { MAX_FILE_BYTES, MAX_PIECES, MAX_PIECE_BYTES, MIN_PIECE_BYTES } from '../protocol/limits.ts';
 
@@ -26,5 +26,5 @@ export function pieceLength(manifest: Manifest, piece: number): number {
 
 /** SHA-256(CTX("root") ‖ size u64 ‖ the pieces' hashes, in order). */
 export function rootOf(size: number, hashes: Bytes): Promise<Bytes> {
-  return sha256(context('root'), u64(size), hashes);
+  return sha256(concat(context('root'), u64(size), hashes));
 }

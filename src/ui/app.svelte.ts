@@ -42,6 +42,8 @@ export class App {
       this.#stop('unsupported-browser');
       return;
     }
+    // At once, and not with the first room: by then the server its script comes from may be out of reach.
+    this.#engine = new TransferWorker();
     const fragment = takeFragment();
     const before = readTabRoom();
     if (fragment && fragment !== before?.fragment) await this.join(fragment);

@@ -1,0 +1,5 @@
+export const root: string;
+export function run(command: string, args: readonly string[], options?: object): void;
+export function install(): void;
+export function build(): void;
+export function browser(): Promise<void>;

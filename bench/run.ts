@@ -1,0 +1,19 @@
+// npm run bench -- <name> [options]: measures, side by side in one run, and prints JSON as the last line.
+
+import { install, build, browser } from '../.ci/prepare.mjs';
+
+const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void> }>> = {
+  transfer: () => import('./transfer.ts'),
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const load = benches[name];
+if (!load) {
+  console.error(`Which bench? One of: ${Object.keys(benches).join(', ')}`);
+  process.exit(2);
+}
+install();
+build();
+await browser();
+await (await load()).run(args);
+process.exit(0);
