@@ -49,10 +49,21 @@ export function encodeRequest(stream: number, from: number, to: number): Bytes {
   return frame;
 }
 
-/** A part of a piece. `hash` (32 bytes) exactly when offset is 0. The one copy of file bytes on the sending side. */
-export function encodeData(stream: number, piece: number, offset: number, hash: Uint8Array, bytes: Uint8Array): Bytes {
+/**
+ * A part of a piece. `hash` (32 bytes) goes in exactly when offset is 0. The one copy of file bytes on the sending side:
+ * into `scratch` when that is given and large enough, so that no frame needs memory of its own.
+ */
+export function encodeData(
+  stream: number,
+  piece: number,
+  offset: number,
+  hash: Uint8Array,
+  bytes: Uint8Array,
+  scratch?: ArrayBuffer,
+): Bytes {
   const bodyAt = DATA_HEADER_BYTES + (offset === 0 ? HASH_BYTES : 0);
-  const frame = new Uint8Array(bodyAt + bytes.length);
+  const length = bodyAt + bytes.length;
+  const frame = new Uint8Array(scratch && scratch.byteLength >= length ? scratch : new ArrayBuffer(length), 0, length);
   const view = new DataView(frame.buffer);
   view.setUint8(0, DATA);
   view.setUint32(STREAM_AT, stream);

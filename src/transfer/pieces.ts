@@ -29,16 +29,37 @@ export class PieceQueue {
   }
 }
 
+/** Memory for pieces, used again: fresh megabytes cost the kernel more than the network costs us. */
+export class PiecePool {
+  readonly #free: ArrayBuffer[] = [];
+
+  /** `length` bytes holding anything. */
+  take(length: number): Bytes {
+    const index = this.#free.findIndex((memory) => memory.byteLength >= length);
+    const [memory] = index < 0 ? [] : this.#free.splice(index, 1);
+    return new Uint8Array(memory ?? new ArrayBuffer(length), 0, length);
+  }
+
+  /** Nobody reads these bytes any more. */
+  giveBack(bytes: Bytes): void {
+    if (this.#free.length < MAX_POOLED) this.#free.push(bytes.buffer);
+  }
+}
+
+const MAX_POOLED = 8;
+
 /** A requested piece, filled by its frames in whatever order they come. */
 export class PieceBuffer {
   readonly length: number;
+  readonly #pool: PiecePool;
   #bytes: Bytes | undefined;
   #hash: Bytes | undefined;
   readonly #seen: Uint8Array;
   #missingUnits: number;
 
-  constructor(length: number) {
+  constructor(length: number, pool = new PiecePool()) {
     this.length = length;
+    this.#pool = pool;
     this.#missingUnits = Math.ceil(length / FRAME_UNIT_BYTES);
     this.#seen = new Uint8Array(this.#missingUnits);
   }
@@ -54,7 +75,7 @@ export class PieceBuffer {
       this.#missingUnits--;
     }
     // Memory is taken when bytes come, not when they are asked for.
-    this.#bytes ??= new Uint8Array(this.length);
+    this.#bytes ??= this.#pool.take(this.length);
     this.#bytes.set(frame.bytes, frame.offset);
     // A copy: the frame's own memory is let go.
     if (frame.hash) this.#hash = frame.hash.slice();
@@ -65,5 +86,11 @@ export class PieceBuffer {
   whole(): { bytes: Bytes; hash: Bytes } {
     if (!this.#bytes || !this.#hash || this.#missingUnits > 0) throw new Failure('internal', 'piece is not whole');
     return { bytes: this.#bytes, hash: this.#hash };
+  }
+
+  /** Done with: its memory goes to the next piece. */
+  release(): void {
+    if (this.#bytes) this.#pool.giveBack(this.#bytes);
+    this.#bytes = undefined;
   }
 }

@@ -23,7 +23,9 @@ export function portChannel(port: MessagePort): LaneChannel {
     },
     send(frame) {
       posted += frame.length;
-      tell({ frame: frame.buffer }, [frame.buffer]);
+      // The caller keeps its memory.
+      const copy = frame.slice().buffer;
+      tell({ frame: copy }, [copy]);
     },
     close() {
       tell({ closed: true });

@@ -9,13 +9,13 @@ import { Failure } from '../protocol/failure.ts';
 import { encodeRequest, HASH_BYTES, type DataFrame } from '../protocol/frames.ts';
 import { MAX_REQUESTS_OUTSTANDING } from '../protocol/limits.ts';
 import { manifestOf, pieceLength, rootOf, type Manifest } from './manifest.ts';
-import { PieceBuffer, PieceQueue } from './pieces.ts';
+import { PieceBuffer, PiecePool, PieceQueue } from './pieces.ts';
 import { windowBytes } from './window.ts';
 
 export interface ReceiverPort {
   send(frame: Bytes): void;
   hash(bytes: Bytes): Promise<Bytes>;
-  /** Puts a checked piece into staging. Throws Failure (`disk-full`, `memory-full`). */
+  /** Puts a checked piece into staging; its memory is used again afterwards. Throws Failure (`disk-full`, `memory-full`). */
   write(stream: number, at: number, bytes: Bytes): Promise<void>;
   /** Every byte is in staging and the root is the one the sender named. */
   whole(stream: number, root: Bytes): void;
@@ -39,6 +39,7 @@ interface Receiving {
 
 export class Receiver {
   readonly #port: ReceiverPort;
+  readonly #pool = new PiecePool();
   readonly #files = new Map<number, Receiving>();
   /** Bytes that may still arrive for streams that ended, by stream. */
   readonly #late = new Map<number, number>();
@@ -147,6 +148,7 @@ export class Receiver {
     this.#requests--;
     this.#unwrittenBytes += piece.length;
     void this.#stage(frame.stream, file, frame.piece, piece).finally(() => {
+      piece.release();
       this.#unwrittenBytes -= piece.length;
       this.#pull();
     });
@@ -206,7 +208,7 @@ export class Receiver {
       if (this.#inFlightBytes + length > window || this.#inFlightBytes + this.#unwrittenBytes + length > 2 * window)
         return;
       file.queue.take();
-      file.asked.set(index, new PieceBuffer(length));
+      file.asked.set(index, new PieceBuffer(length, this.#pool));
       this.#inFlightBytes += length;
       this.#requests++;
       // Files take turns.

@@ -6,12 +6,13 @@
 
 import { type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
-import { encodeData, HASH_BYTES, type RequestFrame } from '../protocol/frames.ts';
+import { DATA_HEADER_BYTES, encodeData, HASH_BYTES, type RequestFrame } from '../protocol/frames.ts';
 import {
   ASKED_SLACK_BYTES,
   EARLY_REQUEST_MS,
   MAX_EARLY_REQUESTS,
   MAX_REQUESTS_OUTSTANDING,
+  MiB,
 } from '../protocol/limits.ts';
 import { manifestOf, pieceLength, rootOf, type Manifest } from './manifest.ts';
 
@@ -19,7 +20,7 @@ export interface SenderPort {
   /** Bytes [start, end) of the file on `stream`. Throws Failure (`file-changed`, `file-unreadable`). */
   read(stream: number, start: number, end: number): Promise<Bytes>;
   hash(bytes: Bytes): Promise<Bytes>;
-  /** Hands one frame to the lane. */
+  /** Hands one frame to the lane, which copies it: its memory is used for the next one. */
   send(frame: Bytes): void;
   /** Resolves when the lane takes another frame. */
   drained(): Promise<void>;
@@ -31,6 +32,10 @@ export interface SenderPort {
   fault(failure: Failure): void;
   after(ms: number, then: () => void): void;
 }
+
+/** Read and hashed ahead of the wire, at most. */
+const MAX_AHEAD_BYTES = 4 * MiB;
+const MAX_AHEAD_PIECES = 4;
 
 interface Served {
   readonly manifest: Manifest;
@@ -53,6 +58,7 @@ interface Prepared {
 export class Sender {
   readonly #port: SenderPort;
   readonly #stepBytes: number;
+  readonly #scratch: ArrayBuffer;
   readonly #files = new Map<number, Served>();
   readonly #stopped = new Set<number>();
   /** Requests that overtook their accept. */
@@ -65,6 +71,7 @@ export class Sender {
   constructor(port: SenderPort, stepBytes: number) {
     this.#port = port;
     this.#stepBytes = stepBytes;
+    this.#scratch = new ArrayBuffer(DATA_HEADER_BYTES + HASH_BYTES + stepBytes);
   }
 
   /** The other side accepted this file and chose `stream` for it. */
@@ -174,17 +181,28 @@ export class Sender {
     }
   }
 
+  #prepareAhead(prepared: Prepared[]): void {
+    let bytes = prepared.reduce((sum, { file }) => sum + file.manifest.pieceBytes, 0);
+    while (bytes < MAX_AHEAD_BYTES && prepared.length < MAX_AHEAD_PIECES) {
+      const next = this.#prepareNext();
+      if (!next) return;
+      prepared.push(next);
+      bytes += next.file.manifest.pieceBytes;
+    }
+  }
+
   async #run(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    let current = this.#prepareNext();
-    while (current && !this.#dead) {
-      // While one piece goes out, the next is read and hashed: two pieces in memory, never more.
-      const next = this.#prepareNext();
+    // While one piece goes out, the next ones are read and hashed: reading has a latency that would otherwise be the rate.
+    const prepared: Prepared[] = [];
+    while (!this.#dead) {
+      this.#prepareAhead(prepared);
+      const current = prepared.shift();
+      if (!current) break;
       const ready = await current.ready;
       if (ready instanceof Failure) this.#fail(current.stream, ready);
       else await this.#sendPiece(current, ready.bytes, ready.hash);
-      current = next ?? this.#prepareNext();
     }
     this.#running = false;
   }
@@ -195,7 +213,7 @@ export class Sender {
       // Withdrawn or cancelled while waiting: this very frame does not leave.
       if (this.#files.get(stream) !== file) return;
       const part = bytes.subarray(offset, offset + this.#stepBytes);
-      this.#port.send(encodeData(stream, piece, offset, hash, part));
+      this.#port.send(encodeData(stream, piece, offset, hash, part, this.#scratch));
       file.sentBytes += part.length;
     }
     if (file.sent[piece]) {

@@ -15,8 +15,8 @@ import type { FromWorker, LaneChannel, Moved, ToWorker, Transfer } from './worke
 
 declare const self: DedicatedWorkerGlobalScope;
 
-const PROGRESS_MS = 100;
-const LOW_WATER_BYTES = 256 * KiB;
+const PROGRESS_MS = 200;
+const LOW_WATER_BYTES = 512 * KiB;
 /** Files of one lane that have a place in staging and are being filled. */
 const MAX_RECEIVING = 32;
 

@@ -1,0 +1,352 @@
+// The signaling server as it is, on a port of its own, with real sockets.
+
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import fc from 'fast-check';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { WebSocket, type ClientOptions } from 'ws';
+import { toBase64url } from '../src/protocol/bytes.ts';
+import { MAX_MESSAGE_BYTES, MAX_PEERS, parseFromServer, type FromServer } from '../src/protocol/signal.ts';
+import { anyText, bytes, meddledJson, spoiltText } from '../src/testing/arbitraries.ts';
+import { attachSignaling, isSignalPath, type SignalingOptions } from './server.ts';
+
+const idOf = (seed: number) => toBase64url(new Uint8Array(16).fill(seed));
+const [ROOM, OTHER_ROOM, TOKEN, OTHER_TOKEN] = [idOf(101), idOf(102), idOf(103), idOf(104)];
+const [ALICE, BOB, CAROL] = [idOf(1), idOf(2), idOf(3)];
+
+const joinAs = (peer: string, { room = ROOM, token = TOKEN } = {}) => ({ type: 'join', room, peer, token });
+const boxTo = (to: string, box = 'AAAA') => ({ type: 'send', to, box });
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+/** A socket and what it was told. */
+class Client {
+  readonly socket: WebSocket;
+  readonly #told: FromServer[] = [];
+  readonly #waiting: ((message: FromServer) => void)[] = [];
+  /** The code it was closed with. */
+  readonly closed: Promise<number>;
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    this.closed = new Promise((resolve) => socket.on('close', resolve));
+    // What ends it badly shows in `closed`.
+    socket.on('error', () => undefined);
+    socket.on('message', (data: Buffer) => {
+      const message = parseFromServer(data.toString('utf8'));
+      if (!message) throw new Error('the server says what clients do not know');
+      const waiting = this.#waiting.shift();
+      if (waiting) waiting(message);
+      else this.#told.push(message);
+    });
+  }
+
+  say(message: object | string | Uint8Array): void {
+    this.socket.send(typeof message === 'string' || message instanceof Uint8Array ? message : JSON.stringify(message));
+  }
+
+  /** The next thing it is told. */
+  async next(): Promise<FromServer> {
+    return this.#told.shift() ?? new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Says goodbye, and waits until the server has heard everything before it. */
+  async leave(): Promise<void> {
+    this.socket.close();
+    await this.closed;
+  }
+}
+
+async function serve(options: Partial<SignalingOptions> = {}) {
+  const http = createServer();
+  const signaling = attachSignaling(http, options);
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const { port } = http.address() as AddressInfo;
+  ends.push(() => {
+    signaling.close();
+    http.closeAllConnections();
+    http.close();
+  });
+  const open = async (clientOptions: ClientOptions = {}) => {
+    const client = new Client(new WebSocket(`ws://127.0.0.1:${port}/signal`, clientOptions));
+    ends.push(() => client.socket.terminate());
+    await once(client.socket, 'open');
+    return client;
+  };
+  const join = async (peer: string, seat: { room?: string; token?: string } = {}) => {
+    const client = await open();
+    client.say(joinAs(peer, seat));
+    return { client, answer: await client.next() };
+  };
+  return { signaling, port, open, join };
+}
+
+/** Alice and Bob in a room, each told of the other. */
+async function aliceAndBob(options: Partial<SignalingOptions> = {}) {
+  const server = await serve(options);
+  const { client: alice } = await server.join(ALICE);
+  const { client: bob } = await server.join(BOB);
+  expect(await alice.next()).toEqual({ type: 'arrived', peer: BOB });
+  return { ...server, alice, bob };
+}
+
+describe('a room', () => {
+  test('tells who is there, who arrives and who leaves', async () => {
+    const { alice, bob, join } = await aliceAndBob();
+    const { answer } = await join(CAROL);
+    expect(answer).toEqual({ type: 'joined', peers: [ALICE, BOB] });
+    expect(await alice.next()).toEqual({ type: 'arrived', peer: CAROL });
+    await bob.leave();
+    expect(await alice.next()).toEqual({ type: 'left', peer: BOB });
+  });
+
+  test('is empty to the first', async () => {
+    const { join } = await serve();
+    expect((await join(ALICE)).answer).toEqual({ type: 'joined', peers: [] });
+  });
+
+  test('knows nothing of another', async () => {
+    const { join, alice } = await aliceAndBob();
+    const { client: carol, answer } = await join(CAROL, { room: OTHER_ROOM });
+    expect(answer).toEqual({ type: 'joined', peers: [] });
+    carol.say(boxTo(ALICE));
+    await carol.leave();
+    await join(CAROL);
+    // Had the box come through, or Carol's first coming or going, it would have come before.
+    expect(await alice.next()).toEqual({ type: 'arrived', peer: CAROL });
+  });
+
+  test('takes eight, and no ninth', async () => {
+    const { join } = await serve();
+    for (let peer = 0; peer < MAX_PEERS; peer++) expect((await join(idOf(peer))).answer.type).toBe('joined');
+    const { client, answer } = await join(idOf(MAX_PEERS));
+    expect(answer).toEqual({ type: 'refused', code: 'room-full' });
+    expect(await client.closed).toBe(1008);
+    // A seat of one's own is not another seat.
+    expect((await join(idOf(0))).answer.type).toBe('joined');
+  });
+
+  test('has room again when somebody left', async () => {
+    const { alice, bob, join } = await aliceAndBob({ maxPeers: 2 });
+    await bob.leave();
+    expect(await alice.next()).toEqual({ type: 'left', peer: BOB });
+    expect((await join(CAROL)).answer).toEqual({ type: 'joined', peers: [ALICE] });
+  });
+
+  test('is forgotten when it is empty', async () => {
+    const { signaling, alice, bob, join } = await aliceAndBob();
+    await join(CAROL, { room: OTHER_ROOM });
+    expect(signaling.rooms).toBe(2);
+    await Promise.all([alice.leave(), bob.leave()]);
+    await vi.waitFor(() => expect(signaling.rooms).toBe(1));
+  });
+
+  test('is refused to the first when there are too many of them', async () => {
+    const { join } = await serve({ maxRooms: 1 });
+    await join(ALICE);
+    expect((await join(BOB, { room: OTHER_ROOM })).answer).toEqual({ type: 'refused', code: 'server-full' });
+    expect((await join(BOB)).answer).toEqual({ type: 'joined', peers: [ALICE] });
+  });
+});
+
+describe('a box', () => {
+  test('reaches its addressee and nobody else', async () => {
+    const { alice, bob, join } = await aliceAndBob();
+    const { client: carol } = await join(CAROL);
+    for (const client of [alice, bob]) expect(await client.next()).toEqual({ type: 'arrived', peer: CAROL });
+    alice.say(boxTo(BOB, 'Zm9y'));
+    alice.say(boxTo(CAROL, 'QmE-'));
+    expect(await carol.next()).toEqual({ type: 'box', from: ALICE, box: 'QmE-' });
+    expect(await bob.next()).toEqual({ type: 'box', from: ALICE, box: 'Zm9y' });
+  });
+
+  test('to nobody is dropped', async () => {
+    const { alice, bob } = await aliceAndBob();
+    alice.say(boxTo(CAROL));
+    alice.say(boxTo(BOB));
+    expect(await bob.next()).toEqual({ type: 'box', from: ALICE, box: 'AAAA' });
+    bob.say(boxTo(ALICE));
+    expect(await alice.next()).toEqual({ type: 'box', from: BOB, box: 'AAAA' });
+  });
+
+  test('to somebody who left is dropped', async () => {
+    const { alice, bob, join } = await aliceAndBob();
+    await bob.leave();
+    await alice.next();
+    alice.say(boxTo(BOB));
+    const { client: again } = await join(BOB);
+    alice.say(boxTo(BOB, 'QmE-'));
+    expect(await again.next()).toEqual({ type: 'box', from: ALICE, box: 'QmE-' });
+  });
+
+  test('may be 12 KiB', async () => {
+    const { alice, bob } = await aliceAndBob();
+    const box = 'A'.repeat(12 * 1024);
+    alice.say(boxTo(BOB, box));
+    expect(await bob.next()).toEqual({ type: 'box', from: ALICE, box });
+  });
+});
+
+describe('a seat', () => {
+  test('is taken by nobody without its token', async () => {
+    const { alice, bob, join } = await aliceAndBob();
+    const { client, answer } = await join(BOB, { token: OTHER_TOKEN });
+    expect(answer).toEqual({ type: 'refused', code: 'seat-taken' });
+    expect(await client.closed).toBe(1008);
+    alice.say(boxTo(BOB));
+    expect(await bob.next()).toEqual({ type: 'box', from: ALICE, box: 'AAAA' });
+  });
+
+  test('is taken over with its token, and the socket before is sent away', async () => {
+    const { alice, bob, join } = await aliceAndBob();
+    const { client: again, answer } = await join(BOB);
+    expect(answer).toEqual({ type: 'joined', peers: [ALICE] });
+    expect(await bob.next()).toEqual({ type: 'refused', code: 'replaced' });
+    expect(await bob.closed).toBe(1008);
+    expect(await alice.next()).toEqual({ type: 'arrived', peer: BOB });
+    alice.say(boxTo(BOB));
+    expect(await again.next()).toEqual({ type: 'box', from: ALICE, box: 'AAAA' });
+    // The end of the socket before did not take the seat with it.
+    again.say(boxTo(ALICE));
+    expect(await alice.next()).toEqual({ type: 'box', from: BOB, box: 'AAAA' });
+  });
+
+  test('is free for any token when its socket is gone', async () => {
+    const { alice, bob, join } = await aliceAndBob();
+    await bob.leave();
+    expect(await alice.next()).toEqual({ type: 'left', peer: BOB });
+    expect((await join(BOB, { token: OTHER_TOKEN })).answer).toEqual({ type: 'joined', peers: [ALICE] });
+  });
+});
+
+describe('a socket is sent away for', () => {
+  test.each<[string, object | string | Uint8Array]>([
+    ['garbage', 'hello'],
+    ['JSON that is no message', {}],
+    ['what only the server says', { type: 'left', peer: ALICE }],
+    ['a key too many', { ...joinAs(ALICE), secret: 'x' }],
+    ['bytes', new Uint8Array(Buffer.from(JSON.stringify(joinAs(ALICE))))],
+    ['a box before it joined', boxTo(ALICE)],
+    ['an empty message', ''],
+  ])('%s', async (_, message) => {
+    const { open, signaling } = await serve();
+    const client = await open();
+    client.say(message);
+    expect(await client.next()).toEqual({ type: 'refused', code: 'bad-message' });
+    expect(await client.closed).toBe(1008);
+    expect(signaling.rooms).toBe(0);
+  });
+
+  test('joining twice', async () => {
+    const { alice, bob } = await aliceAndBob();
+    bob.say(joinAs(BOB));
+    bob.say(boxTo(ALICE));
+    expect(await bob.next()).toEqual({ type: 'refused', code: 'bad-message' });
+    expect(await bob.closed).toBe(1008);
+    expect(await alice.next()).toEqual({ type: 'left', peer: BOB });
+  });
+
+  test('a message over 16 KiB', async () => {
+    const { open } = await serve();
+    const client = await open();
+    client.say(JSON.stringify(joinAs(ALICE)).padEnd(MAX_MESSAGE_BYTES));
+    expect(await client.next()).toEqual({ type: 'joined', peers: [] });
+    client.say(JSON.stringify(boxTo(BOB)).padEnd(MAX_MESSAGE_BYTES + 1));
+    // RFC 6455 §7.4.1: a message too big to process.
+    expect(await client.closed).toBe(1009);
+  });
+
+  test('saying nothing', async () => {
+    const { open } = await serve({ firstMessageMs: 30 });
+    const client = await open();
+    expect(await client.next()).toEqual({ type: 'refused', code: 'bad-message' });
+    expect(await client.closed).toBe(1008);
+  });
+
+  test('answering no ping, and who answers stays', async () => {
+    const { join, open } = await serve({ pingMs: 300 });
+    const { client: alice } = await join(ALICE);
+    const silent = await open({ autoPong: false });
+    silent.say(joinAs(BOB));
+    expect(await alice.next()).toEqual({ type: 'arrived', peer: BOB });
+    expect(await alice.next()).toEqual({ type: 'left', peer: BOB });
+    expect(await silent.closed).toBe(1006);
+    await join(CAROL);
+    expect(await alice.next()).toEqual({ type: 'arrived', peer: CAROL });
+  });
+
+  test('reading more slowly than others write to it', async () => {
+    const { alice, bob } = await aliceAndBob({ maxBufferedBytes: 64 * 1024 });
+    bob.socket.pause();
+    const left = alice.next();
+    // More than the sockets on the way hold for a reader that does not read.
+    for (let i = 0; i < 2_000; i++) alice.say(boxTo(BOB, 'A'.repeat(12 * 1024)));
+    expect(await left).toEqual({ type: 'left', peer: BOB });
+  });
+});
+
+test('whoever joined is not sent away for silence', async () => {
+  const { alice, bob, open } = await aliceAndBob({ firstMessageMs: 500 });
+  const late = await open();
+  expect(await late.closed).toBe(1008);
+  alice.say(boxTo(BOB));
+  expect(await bob.next()).toEqual({ type: 'box', from: ALICE, box: 'AAAA' });
+});
+
+test('closing the server says goodbye to everybody', async () => {
+  const { alice, bob, signaling } = await aliceAndBob();
+  signaling.close();
+  expect(await Promise.all([alice.closed, bob.closed])).toEqual([1001, 1001]);
+});
+
+describe('nothing a socket sends brings the server down:', () => {
+  test('a thousand messages', async () => {
+    const { open, join } = await serve();
+    const valid = fc.constantFrom(joinAs(ALICE), boxTo(ALICE), boxTo(BOB));
+    const text = fc.oneof(anyText, meddledJson(valid), spoiltText(valid.map((message) => JSON.stringify(message))));
+    const fuzzed = fc.sample(fc.tuple(fc.boolean(), fc.oneof(text, bytes(0, 300))), { numRuns: 1_000, seed: 1 });
+    const send = async ([joins, message]: [boolean, string | Uint8Array]) => {
+      const client = await open();
+      if (joins) client.say(joinAs(ALICE));
+      client.say(message);
+      await client.leave();
+    };
+    while (fuzzed.length) await Promise.all(fuzzed.splice(0, 50).map(send));
+    expect((await join(CAROL, { room: OTHER_ROOM })).answer).toEqual({ type: 'joined', peers: [] });
+  });
+
+  test('a thousand runs of bytes that are no WebSocket frames', async () => {
+    const { port, join } = await serve();
+    const upgrade = [
+      ...['GET /signal HTTP/1.1', 'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket'],
+      ...['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==', '', ''],
+    ].join('\r\n');
+    const send = async (garbage: Uint8Array) => {
+      const socket = connect(port, '127.0.0.1');
+      // The server may hang up in the middle of it.
+      socket.on('error', () => undefined);
+      socket.resume();
+      socket.end(Buffer.concat([Buffer.from(upgrade), garbage]));
+      await once(socket, 'close');
+    };
+    const runs = fc.sample(bytes(1, 200), { numRuns: 1_000, seed: 1 });
+    while (runs.length) await Promise.all(runs.splice(0, 50).map(send));
+    expect((await join(CAROL)).answer).toEqual({ type: 'joined', peers: [] });
+  });
+});
+
+test.each<[string | undefined, boolean]>([
+  ['/signal', true],
+  ['/signal?x=1', true],
+  ['/signal/x', false],
+  ['/', false],
+  ['/@vite/client', false],
+  [undefined, false],
+])('an upgrade of %j is for the signaling server: %j', (url, is) => {
+  expect(isSignalPath({ url })).toBe(is);
+});

@@ -1,0 +1,151 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { toBase64url } from '../protocol/bytes.ts';
+import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER } from '../protocol/limits.ts';
+import type { MessageOf, OfferedFile } from '../protocol/messages.ts';
+import { failureOf, settled } from '../testing/expecting.ts';
+import { MemoryChannel, Person } from '../testing/people.ts';
+import { hashInStep } from '../testing/scheduler.ts';
+
+beforeEach(hashInStep);
+afterEach(() => vi.restoreAllMocks());
+
+let count = 0;
+const newId = () => toBase64url(new Uint8Array(new BigUint64Array([BigInt(++count), 0n]).buffer));
+const fileOf = (fields: Partial<OfferedFile> = {}): OfferedFile => ({
+  ...{ fileId: newId(), path: 'a.txt', size: 1, type: '', modified: 0 },
+  ...fields,
+});
+const offerOf = (...files: OfferedFile[]): MessageOf<'offer'> => ({
+  type: 'offer',
+  offerId: newId(),
+  batch: newId(),
+  files,
+});
+
+/** Bob, and the channel on which he hears Alice. */
+function bobAndAlice() {
+  const bob = new Person('bob');
+  const channel = new MemoryChannel('alice', 1);
+  bob.incoming.personReady(channel);
+  return { bob, channel, view: () => bob.incoming.view() };
+}
+
+describe('a file', () => {
+  test('is shown under the name it would be saved under, and as risky as it is', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    await bob.hear(channel, offerOf(fileOf({ path: '../photos/CON/invoice.pdf.\u202eexe' })));
+    expect(view()).toMatchObject([
+      {
+        ...{ name: 'invoice.pdf.exe', stem: 'invoice.pdf', extension: '.exe', folder: 'photos/_CON' },
+        ...{ risk: 'dangerous', warning: 'Named like a .pdf, but it is a .exe file.' },
+      },
+    ]);
+  });
+
+  test('gets a name of its own in the room, whoever sends it', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    const carol = new MemoryChannel('carol', 2);
+    bob.incoming.personReady(carol);
+    await bob.hear(channel, offerOf(fileOf({ path: 'a.txt' }), fileOf({ path: 'A.TXT' })));
+    await bob.hear(carol, offerOf(fileOf({ path: 'x/a.txt' })));
+    expect(view().map(({ name }) => name)).toEqual(['a.txt', 'A (2).TXT', 'a (3).txt']);
+  });
+
+  test('offered twice in a session breaks the protocol', async () => {
+    const { bob, channel } = bobAndAlice();
+    const file = fileOf();
+    await bob.hear(channel, offerOf(file));
+    expect(await settled(bob.hear(channel, offerOf(file)))).toEqual(failureOf('protocol'));
+    const twin = fileOf();
+    expect(await settled(bob.hear(channel, offerOf(twin, twin)))).toEqual(failureOf('protocol'));
+  });
+
+  test.each([{ path: 'b.txt' }, { size: 2 }])('that comes back as another (%j) breaks the protocol', async (other) => {
+    const { bob, channel } = bobAndAlice();
+    const file = fileOf();
+    await bob.hear(channel, offerOf(file));
+    bob.incoming.personGone('alice');
+    const back = new MemoryChannel('alice', 2);
+    bob.incoming.personReady(back);
+    expect(await settled(bob.hear(back, offerOf({ ...file, ...other })))).toEqual(failureOf('protocol'));
+  });
+
+  test('of somebody else is not reached by what this person says', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    const carol = new MemoryChannel('carol', 2);
+    bob.incoming.personReady(carol);
+    const file = fileOf();
+    await bob.hear(channel, offerOf(file));
+    bob.incoming.accept([view()[0]?.id ?? '']);
+    const fileIds = [file.fileId];
+    await bob.hear(carol, { type: 'withdraw', fileIds });
+    await bob.hear(carol, { type: 'failed', fileIds, code: 'file-changed' });
+    await bob.hear(carol, { type: 'done', files: [{ fileId: file.fileId, root: toBase64url(new Uint8Array(32)) }] });
+    expect([view()[0]?.state, bob.engine.streams('stop'), bob.engine.streams('root')]).toEqual(['receiving', [], []]);
+  });
+});
+
+describe('a yes', () => {
+  test('is to the files it names, and asks for no other', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    await bob.hear(channel, offerOf(fileOf(), fileOf()));
+    await bob.hear(channel, offerOf(fileOf()));
+    const [first, , third] = view().map(({ id }) => id);
+    bob.incoming.accept([first ?? '', third ?? '', 'alice unknown']);
+    expect(bob.engine.streams('receive')).toHaveLength(2);
+    expect(channel.onTheWay).toMatchObject([
+      {
+        type: 'accept',
+        offers: [{ files: [{ fileId: first?.split(' ')[1] }] }, { files: [{ fileId: third?.split(' ')[1] }] }],
+      },
+    ]);
+    bob.incoming.accept([first ?? '']);
+    expect(channel.onTheWay).toHaveLength(1);
+  });
+
+  test('to a thousand files fits its messages, each file on a stream of its own', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    for (let i = 0; i < 1_000; i++) await bob.hear(channel, offerOf(fileOf()));
+    bob.incoming.accept(view().map(({ id }) => id));
+    expect(channel.onTheWay.map((message) => message.type === 'accept' && message.offers.length)).toEqual([500, 500]);
+    expect(new Set(bob.engine.streams('receive')).size).toBe(1_000);
+  });
+
+  test('never uses a stream again', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    await bob.hear(channel, offerOf(fileOf(), fileOf()));
+    const drawn = [5, 5, 6];
+    vi.spyOn(crypto, 'getRandomValues').mockImplementation((into) => {
+      if (into instanceof Uint32Array) into[0] = drawn.shift() ?? 0;
+      return into;
+    });
+    bob.incoming.accept(view().map(({ id }) => id));
+    expect(bob.engine.streams('receive')).toEqual([5, 6]);
+  });
+
+  test('to somebody who left comes to nothing', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    await bob.hear(channel, offerOf(fileOf()));
+    bob.incoming.personGone('alice');
+    bob.incoming.accept(view().map(({ id }) => id));
+    expect([view()[0]?.state, bob.engine.streams('receive'), channel.onTheWay]).toEqual(['interrupted', [], []]);
+  });
+});
+
+describe('one person may offer', () => {
+  test('10,000 files, and no more', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    for (let i = 0; i < MAX_FILES_PER_PEER / 1_000; i++) {
+      await bob.hear(channel, offerOf(...Array.from({ length: 1_000 }, () => fileOf())));
+    }
+    expect(await settled(bob.hear(channel, offerOf(fileOf())))).toEqual(failureOf('protocol'));
+    expect(view()).toHaveLength(MAX_FILES_PER_PEER);
+  });
+
+  test('1,024 times, and no more', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    for (let i = 0; i < MAX_OFFERS_PER_PEER; i++) await bob.hear(channel, offerOf(fileOf()));
+    expect(await settled(bob.hear(channel, offerOf(fileOf())))).toEqual(failureOf('protocol'));
+    expect(view()).toHaveLength(MAX_OFFERS_PER_PEER);
+  });
+});

@@ -1,0 +1,248 @@
+// A lane in memory: a Sender and a Receiver, the data channel between them, and the few control messages a room would
+// pass on. Frames take random times, in order or not. It watches the consent invariants while it runs.
+
+import { createHash } from 'node:crypto';
+import type { Bytes } from '../protocol/bytes.ts';
+import { Failure, type FailureCode } from '../protocol/failure.ts';
+import { decodeFrame, type Frame } from '../protocol/frames.ts';
+import { Receiver } from '../transfer/receiver.ts';
+import { Sender } from '../transfer/sender.ts';
+import { manifestOf, pieceLength } from '../transfer/manifest.ts';
+import { windowBytes } from '../transfer/window.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** How a file ended, for the one who receives it. */
+export type End = 'whole' | 'withdrawn' | 'cancelled' | FailureCode;
+
+export interface LaneConditions {
+  readonly stepBytes: number;
+  /** Whether frames arrive in the order they were sent. Control messages always do. */
+  readonly ordered: boolean;
+  readonly maxDelayMs: number;
+}
+
+export interface LaneFile {
+  readonly stream: number;
+  readonly content: Bytes;
+  /** Pieces that arrive spoilt, and how many times. */
+  readonly spoilt?: ReadonlyMap<number, number>;
+  /** The piece at which the file turns out to be gone. */
+  readonly unreadable?: number | undefined;
+}
+
+/** One side of the wire: what is sent arrives after a while, unless the lane was cut. */
+type Wire = (arrive: () => void) => void;
+
+interface Taking {
+  readonly staged: Bytes;
+  readonly written: Set<number>;
+  /** Bytes asked for that have not arrived. */
+  outstanding: number;
+}
+
+export class MemoryLane {
+  readonly sender: Sender;
+  readonly receiver: Receiver;
+  /** What must never happen and did. */
+  readonly violations: string[] = [];
+  readonly ends = new Map<number, End>();
+  readonly #scheduler: Scheduler;
+  /** The control messages either way. */
+  readonly #toTaker: Wire;
+  readonly #toGiver: Wire;
+  readonly #files = new Map<number, LaneFile>();
+  readonly #taking = new Map<number, Taking>();
+  readonly #serving = new Set<number>();
+  readonly #withdrawn = new Set<number>();
+  readonly #spoilt = new Map<string, number>();
+  #cut = false;
+
+  constructor(scheduler: Scheduler, conditions: LaneConditions) {
+    this.#scheduler = scheduler;
+    const wire = (ordered: boolean): Wire => {
+      let lastMs = 0;
+      return (arrive) => {
+        const atMs = scheduler.nowMs + scheduler.upTo(conditions.maxDelayMs);
+        lastMs = ordered ? Math.max(lastMs, atMs) : atMs;
+        scheduler.at(lastMs, () => !this.#cut && arrive());
+      };
+    };
+    const [data, requests] = [wire(conditions.ordered), wire(conditions.ordered)];
+    this.#toTaker = wire(true);
+    this.#toGiver = wire(true);
+    const fault = (failure: Failure) => this.#violated(`fault: ${failure.message}`);
+    const hash = async (bytes: Bytes) => {
+      await scheduler.pause(1);
+      return new Uint8Array(createHash('sha256').update(bytes).digest());
+    };
+    this.sender = new Sender(
+      {
+        read: (stream, start, end) => this.#read(stream, start, end),
+        hash,
+        send: (frame) => {
+          // The sender uses the memory again.
+          const sent = this.#sent(frame.slice());
+          data(() => this.#arrived(sent));
+        },
+        drained: () => scheduler.pause(1),
+        served: (stream, root) => this.#toTaker(() => this.receiver.handleRoot(stream, root)),
+        failed: (stream, { code }) => {
+          this.#serving.delete(stream);
+          this.#toTaker(() => this.#stopTaking(stream, code));
+        },
+        fault,
+        after: (ms, then) => scheduler.after(ms, then),
+      },
+      conditions.stepBytes,
+    );
+    this.receiver = new Receiver({
+      send: (frame) => {
+        const request = decodeFrame(frame.buffer);
+        this.#asked(request);
+        requests(() => request.kind === 'request' && this.sender.handleRequest(request));
+      },
+      hash,
+      write: (stream, at, bytes) => this.#write(stream, at, bytes),
+      whole: (stream) => {
+        const [staged, sent] = [this.#taking.get(stream)?.staged, this.#files.get(stream)?.content];
+        if (!staged || !sent || Buffer.compare(staged, sent) !== 0)
+          this.#violated(`stream ${stream} is whole and not the same`);
+        this.#end(stream, 'whole');
+      },
+      failed: (stream, { code }) => this.#end(stream, code),
+      fault,
+    });
+  }
+
+  /** The taker says yes to a file, unless it was withdrawn before. */
+  accept(file: LaneFile): void {
+    const { stream, content } = file;
+    if (this.#cut || this.ends.has(stream)) return;
+    this.#files.set(stream, file);
+    for (const [piece, times] of file.spoilt ?? []) this.#spoilt.set(`${stream} ${piece}`, times);
+    this.#taking.set(stream, { staged: new Uint8Array(content.length), written: new Set(), outstanding: 0 });
+    this.#toGiver(() => {
+      if (this.#withdrawn.has(stream)) {
+        this.sender.stop(stream);
+        return;
+      }
+      this.#serving.add(stream);
+      this.sender.serve(stream, content.length);
+    });
+    this.receiver.receive(stream, content.length);
+  }
+
+  /** The taker wants it no more. */
+  cancel(stream: number): void {
+    if (this.#taking.has(stream)) this.#stopTaking(stream, 'cancelled');
+  }
+
+  /** The giver takes it back. */
+  withdraw(stream: number): void {
+    if (this.#cut) return;
+    this.#withdrawn.add(stream);
+    if (this.#serving.delete(stream)) this.sender.stop(stream);
+    this.#toTaker(() => this.#stopTaking(stream, 'withdrawn'));
+  }
+
+  /** The connection is gone, and both sides know. */
+  cut(): void {
+    this.#cut = true;
+    this.sender.close();
+    this.receiver.close();
+    this.#serving.clear();
+    this.#taking.clear();
+  }
+
+  /** To be called after every step: bytes on their way are within the window. */
+  watch(): void {
+    const outstanding = [...this.#taking.values()].reduce((sum, taking) => sum + taking.outstanding, 0);
+    const largest = Math.max(
+      0,
+      ...[...this.#files.values()].map(({ content }) => manifestOf(content.length).pieceBytes),
+    );
+    const window = windowBytes(largest);
+    if (this.receiver.inFlightBytes > window || this.receiver.inFlightBytes < 0 || outstanding > window) {
+      this.#violated(`${this.receiver.inFlightBytes} bytes in flight, ${outstanding} outstanding, of ${window}`);
+    }
+  }
+
+  #stopTaking(stream: number, end: End): void {
+    if (this.ends.has(stream)) return;
+    this.receiver.stop(stream);
+    this.#end(stream, end);
+  }
+
+  #end(stream: number, end: End): void {
+    const before = this.ends.get(stream);
+    if (before) this.#violated(`stream ${stream} ended ${end} after ${before}`);
+    if (this.#cut) this.#violated(`stream ${stream} ended ${end} after the cut`);
+    this.ends.set(stream, end);
+    this.#taking.delete(stream);
+    // `verified`, `cancel`, `failed` and `withdraw` all end it for the giver too.
+    this.#toGiver(() => {
+      if (this.#serving.delete(stream)) this.sender.stop(stream);
+    });
+  }
+
+  async #read(stream: number, start: number, end: number): Promise<Bytes> {
+    if (!this.#serving.has(stream)) this.#violated(`read ${stream} unserved`);
+    await this.#scheduler.pause(2);
+    const file = this.#files.get(stream);
+    if (!file) throw new Failure('internal', 'no such file');
+    const gone = file.unreadable;
+    if (gone !== undefined && gone * manifestOf(file.content.length).pieceBytes === start) {
+      throw new Failure('file-unreadable');
+    }
+    return file.content.subarray(start, end);
+  }
+
+  async #write(stream: number, at: number, bytes: Bytes): Promise<void> {
+    const taking = this.#taking.get(stream);
+    if (!taking || at + bytes.length > taking.staged.length || taking.written.has(at)) {
+      this.#violated(`wrote ${bytes.length} bytes at ${at} of stream ${stream}`);
+      return;
+    }
+    taking.written.add(at);
+    taking.staged.set(bytes, at);
+    await this.#scheduler.pause(2);
+    if (Buffer.compare(bytes, taking.staged.subarray(at, at + bytes.length)) !== 0) {
+      this.#violated(`used memory of stream ${stream} again before it was written`);
+    }
+  }
+
+  /** A frame the sender hands over: allowed at all, and spoilt on the way if that was planned. */
+  #sent(bytes: Bytes): Frame {
+    // As a channel does: the sender uses its memory again.
+    const frame = decodeFrame(bytes.slice().buffer);
+    if (frame.kind !== 'data' || !this.#serving.has(frame.stream)) this.#violated(`sent ${frame.stream} unserved`);
+    if (frame.kind !== 'data' || frame.offset > 0) return frame;
+    const key = `${frame.stream} ${frame.piece}`;
+    const times = this.#spoilt.get(key) ?? 0;
+    this.#spoilt.set(key, times - 1);
+    if (times > 0) frame.bytes[0] = (frame.bytes[0] ?? 0) ^ 1;
+    return frame;
+  }
+
+  #asked(frame: Frame): void {
+    const taking = this.#taking.get(frame.stream);
+    const file = this.#files.get(frame.stream);
+    if (frame.kind !== 'request' || !taking || !file) {
+      this.#violated(`asked for ${frame.stream} unaccepted`);
+      return;
+    }
+    const manifest = manifestOf(file.content.length);
+    for (let piece = frame.from; piece < frame.to; piece++) taking.outstanding += pieceLength(manifest, piece);
+  }
+
+  #arrived(frame: Frame): void {
+    if (frame.kind !== 'data') return;
+    const taking = this.#taking.get(frame.stream);
+    if (taking) taking.outstanding -= frame.bytes.length;
+    this.receiver.handleData(frame);
+  }
+
+  #violated(what: string): void {
+    this.violations.push(`${this.#scheduler.nowMs} ms: ${what}`);
+  }
+}

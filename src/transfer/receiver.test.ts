@@ -1,0 +1,362 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { sha256, type Bytes } from '../protocol/bytes.ts';
+import { Failure } from '../protocol/failure.ts';
+import { decodeFrame, type DataFrame } from '../protocol/frames.ts';
+import { KiB, MAX_REQUESTS_OUTSTANDING, MiB } from '../protocol/limits.ts';
+import { expectBytes, failureOf } from '../testing/expecting.ts';
+import { noise } from '../testing/noise.ts';
+import { hashInStep, settle } from '../testing/scheduler.ts';
+import { manifestOf, pieceLength, rootOf } from './manifest.ts';
+import { Receiver, type ReceiverPort } from './receiver.ts';
+import { windowBytes } from './window.ts';
+
+const STEP_BYTES = 128 * KiB;
+const WINDOW_BYTES = windowBytes(MiB);
+
+beforeEach(hashInStep);
+afterEach(() => vi.restoreAllMocks());
+
+function receiverOf(port: Partial<ReceiverPort> = {}) {
+  const asked: [stream: number, piece: number][] = [];
+  const written: Bytes[] = [];
+  const write = vi.fn<ReceiverPort['write']>((_stream, _at, bytes) => {
+    // The receiver uses the memory again.
+    written.push(bytes.slice());
+    return Promise.resolve();
+  });
+  const told = { whole: vi.fn(), failed: vi.fn(), fault: vi.fn() };
+  const receiver = new Receiver({
+    send: (bytes) => {
+      const frame = decodeFrame(bytes.buffer);
+      if (frame.kind === 'request') asked.push([frame.stream, frame.from]);
+    },
+    hash: sha256,
+    write,
+    ...told,
+    ...port,
+  });
+  return { receiver, asked, write, written, ...told };
+}
+
+/** The frames of a piece of the noise every file here is made of. */
+async function framesOf(stream: number, size: number, piece = 0): Promise<DataFrame[]> {
+  const manifest = manifestOf(size);
+  const start = piece * manifest.pieceBytes;
+  const bytes = noise(size).slice(start, start + pieceLength(manifest, piece));
+  const hash = await sha256(bytes);
+  return Array.from({ length: Math.ceil(bytes.length / STEP_BYTES) }, (_, i) => ({
+    ...{ kind: 'data', stream, piece, offset: i * STEP_BYTES },
+    hash: i === 0 ? hash : undefined,
+    bytes: bytes.slice(i * STEP_BYTES, (i + 1) * STEP_BYTES),
+  }));
+}
+
+async function deliver(receiver: Receiver, stream: number, size: number, piece = 0): Promise<void> {
+  for (const frame of await framesOf(stream, size, piece)) receiver.handleData(frame);
+  await settle();
+}
+
+async function rootOfNoise(size: number): Promise<Bytes> {
+  const { pieces, pieceBytes } = manifestOf(size);
+  const hashes = Array.from({ length: pieces }, (_, i) =>
+    sha256(noise(size).slice(i * pieceBytes, (i + 1) * pieceBytes)),
+  );
+  return rootOf(size, new Uint8Array(Buffer.concat(await Promise.all(hashes))));
+}
+
+const blank = (frame: Partial<DataFrame>): DataFrame => ({
+  ...{ kind: 'data', stream: 1, piece: 0, offset: 0 },
+  ...{ hash: new Uint8Array(32), bytes: new Uint8Array(1) },
+  ...frame,
+});
+
+describe('an accepted file', () => {
+  test('is asked for piece by piece, written and compared with its root', async () => {
+    const { receiver, asked, write, written, whole, failed, fault } = receiverOf();
+    const size = 2 * MiB + 5;
+    receiver.receive(1, size);
+    expect(asked).toEqual([
+      [1, 0],
+      [1, 1],
+      [1, 2],
+    ]);
+    for (const piece of [2, 0, 1]) await deliver(receiver, 1, size, piece);
+    expect(write.mock.calls.map(([stream, at, bytes]) => [stream, at, bytes.length])).toEqual([
+      [1, 2 * MiB, 5],
+      [1, 0, MiB],
+      [1, MiB, MiB],
+    ]);
+    expectBytes(Buffer.concat([1, 2, 0].map((call) => written[call] ?? noise(0))), noise(size));
+    expect(receiver.stagedBytes(1)).toBe(size);
+    expect(whole).not.toHaveBeenCalled();
+    receiver.handleRoot(1, await rootOfNoise(size));
+    await settle();
+    expect(whole.mock.calls).toEqual([[1, await rootOfNoise(size)]]);
+    expect([failed.mock.calls, fault.mock.calls]).toEqual([[], []]);
+  });
+
+  test('may be named before its last byte is here', async () => {
+    const { receiver, whole } = receiverOf();
+    receiver.receive(1, 100);
+    receiver.handleRoot(1, await rootOfNoise(100));
+    receiver.handleRoot(1, await rootOfNoise(100));
+    await deliver(receiver, 1, 100);
+    expect(whole).toHaveBeenCalledTimes(1);
+  });
+
+  test('is whole once, though it was named twice', async () => {
+    const { receiver, whole } = receiverOf();
+    receiver.receive(1, 100);
+    await deliver(receiver, 1, 100);
+    const root = await rootOfNoise(100);
+    receiver.handleRoot(1, root);
+    receiver.handleRoot(1, root);
+    await settle();
+    expect(whole).toHaveBeenCalledTimes(1);
+  });
+
+  test('without a byte is whole when it is named', async () => {
+    const { receiver, asked, whole } = receiverOf();
+    receiver.receive(1, 0);
+    await settle();
+    expect(whole).not.toHaveBeenCalled();
+    receiver.handleRoot(1, await rootOfNoise(0));
+    await settle();
+    expect(whole).toHaveBeenCalledTimes(1);
+    expect(asked).toEqual([]);
+  });
+
+  test('with another root fails, once', async () => {
+    const { receiver, whole, failed, fault } = receiverOf();
+    receiver.receive(1, 100);
+    await deliver(receiver, 1, 100);
+    receiver.handleRoot(1, await rootOfNoise(101));
+    await settle();
+    expect(failed.mock.calls).toEqual([[1, failureOf('hash-mismatch')]]);
+    expect([whole.mock.calls, fault.mock.calls]).toEqual([[], []]);
+  });
+
+  test('with a spoilt piece is asked for it once more, and fails at the second', async () => {
+    const { receiver, asked, write, failed } = receiverOf();
+    receiver.receive(1, 100);
+    const spoilt = blank({ bytes: new Uint8Array(100) });
+    receiver.handleData(spoilt);
+    await settle();
+    expect(asked).toEqual([
+      [1, 0],
+      [1, 0],
+    ]);
+    expect(failed).not.toHaveBeenCalled();
+    receiver.handleData(spoilt);
+    await settle();
+    expect(failed.mock.calls).toEqual([[1, failureOf('hash-mismatch')]]);
+    expect(write).not.toHaveBeenCalled();
+    expect(receiver.inFlightBytes).toBe(0);
+  });
+
+  test('that does not fit the disk fails alone', async () => {
+    const write = (stream: number) => (stream === 1 ? Promise.reject(new Failure('disk-full')) : Promise.resolve());
+    const { receiver, failed, whole, fault } = receiverOf({ write });
+    receiver.receive(1, 2 * MiB);
+    receiver.receive(2, 100);
+    receiver.handleRoot(2, await rootOfNoise(100));
+    const pieces = [...(await framesOf(1, 2 * MiB)), ...(await framesOf(1, 2 * MiB, 1))];
+    for (const frame of pieces) receiver.handleData(frame);
+    await deliver(receiver, 2, 100);
+    expect(failed.mock.calls).toEqual([[1, failureOf('disk-full')]]);
+    expect(whole.mock.calls.map(([stream]: unknown[]) => stream)).toEqual([2]);
+    expect(fault).not.toHaveBeenCalled();
+  });
+
+  test('that is paused is asked for no more until it goes on, and what was asked for still comes', async () => {
+    const size = WINDOW_BYTES + MiB;
+    const { receiver, asked, write } = receiverOf();
+    receiver.receive(1, size);
+    receiver.pause(1);
+    await deliver(receiver, 1, size);
+    expect(write).toHaveBeenCalledTimes(1);
+    expect(asked).toHaveLength(WINDOW_BYTES / MiB);
+    receiver.resume(1);
+    expect(asked.at(-1)).toEqual([1, WINDOW_BYTES / MiB]);
+  });
+
+  test('that is stopped while it is written ends without a word', async () => {
+    const writing: (() => void)[] = [];
+    const { receiver, whole, failed } = receiverOf({ write: () => new Promise((resolve) => writing.push(resolve)) });
+    receiver.receive(1, 100);
+    receiver.handleRoot(1, await rootOfNoise(100));
+    await deliver(receiver, 1, 100);
+    receiver.stop(1);
+    writing[0]?.();
+    await settle();
+    expect([whole.mock.calls, failed.mock.calls]).toEqual([[], []]);
+  });
+
+  test('that is stopped while it is hashed is not written', async () => {
+    const { receiver, write } = receiverOf();
+    receiver.receive(1, 100);
+    for (const frame of await framesOf(1, 100)) receiver.handleData(frame);
+    receiver.stop(1);
+    await settle();
+    expect(write).not.toHaveBeenCalled();
+  });
+
+  test('is over when the lane is closed', async () => {
+    const { receiver, asked, write, whole, failed, fault } = receiverOf();
+    receiver.receive(1, 100);
+    receiver.close();
+    receiver.receive(2, 100);
+    receiver.resume(1);
+    receiver.handleRoot(1, await rootOfNoise(100));
+    await deliver(receiver, 1, 100);
+    expect(asked).toHaveLength(1);
+    expect([write, whole, failed, fault].flatMap(({ mock }) => mock.calls)).toEqual([]);
+  });
+});
+
+describe('the window', () => {
+  test('is filled at once, and each whole piece frees its place for the next', async () => {
+    const size = 32 * MiB;
+    const { receiver, asked } = receiverOf();
+    receiver.receive(1, size);
+    expect(receiver.inFlightBytes).toBe(WINDOW_BYTES);
+    expect(asked).toHaveLength(WINDOW_BYTES / MiB);
+    const [first, ...rest] = await framesOf(1, 8 * MiB);
+    if (first) receiver.handleData(first);
+    expect(receiver.inFlightBytes).toBe(WINDOW_BYTES);
+    for (const frame of rest) receiver.handleData(frame);
+    expect(receiver.inFlightBytes).toBe(WINDOW_BYTES);
+    expect(asked).toHaveLength(WINDOW_BYTES / MiB + 1);
+  });
+
+  test('has room for two of the largest pieces', () => {
+    const { receiver, asked } = receiverOf();
+    receiver.receive(1, 128 * 1024 * MiB);
+    expect(receiver.inFlightBytes).toBe(16 * MiB);
+    expect(asked).toHaveLength(2);
+  });
+
+  test('is shared by all files, a piece each in turn', () => {
+    const { receiver, asked } = receiverOf();
+    receiver.receive(1, 6 * MiB);
+    receiver.receive(2, 32 * MiB);
+    receiver.stop(1);
+    expect(receiver.inFlightBytes).toBe(WINDOW_BYTES);
+    receiver.receive(3, 32 * MiB);
+    receiver.stop(2);
+    expect(asked.slice(-WINDOW_BYTES / MiB).map(([stream]) => stream)).toEqual([3, 3, 3, 3, 3, 3, 3, 3]);
+    receiver.receive(4, 32 * MiB);
+    receiver.receive(5, 32 * MiB);
+    receiver.stop(3);
+    expect(asked.slice(-WINDOW_BYTES / MiB).map(([stream]) => stream)).toEqual([4, 5, 4, 5, 4, 5, 4, 5]);
+  });
+
+  test('never asks for more than 4,096 pieces at once', () => {
+    const { receiver, asked } = receiverOf();
+    for (let stream = 0; stream < 5_000; stream++) receiver.receive(stream, 1);
+    expect(asked).toHaveLength(MAX_REQUESTS_OUTSTANDING);
+    receiver.stop(0);
+    expect(asked).toHaveLength(MAX_REQUESTS_OUTSTANDING + 1);
+  });
+
+  test('stays shut while the disk is slow: no more than two windows are held', async () => {
+    const size = 64 * MiB;
+    const { receiver, asked } = receiverOf({ write: () => new Promise(() => undefined) });
+    receiver.receive(1, size);
+    for (let piece = 0; piece < asked.length; piece++) {
+      for (const frame of await framesOf(1, MiB)) receiver.handleData({ ...frame, piece });
+      await settle();
+    }
+    expect(asked).toHaveLength((2 * WINDOW_BYTES) / MiB);
+  });
+});
+
+describe('a sender breaks the protocol with', () => {
+  const size = MiB + 100;
+  test.each<[string, Partial<DataFrame>]>([
+    ['a stream nobody asked for', { stream: 2 }],
+    ['a piece that was not asked for', { piece: 2 }],
+    ['bytes past the end of the last piece', { piece: 1, bytes: new Uint8Array(101) }],
+    ['bytes past the end of a piece', { offset: MiB, hash: undefined }],
+    ['an offset off the grid', { offset: 100, hash: undefined }],
+    ['an end off the grid', { bytes: new Uint8Array(100) }],
+  ])('%s', async (_, frame) => {
+    const { receiver, asked, fault, write } = receiverOf();
+    receiver.receive(1, size);
+    const before = asked.length;
+    receiver.handleData(blank(frame));
+    expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
+    // And nothing of that lane is taken or asked for any more.
+    await deliver(receiver, 1, size, 1);
+    receiver.receive(3, 100);
+    expect([asked.length - before, write.mock.calls, fault.mock.calls.length]).toEqual([0, [], 1]);
+  });
+
+  test('anything before a file was accepted', () => {
+    const { receiver, fault } = receiverOf();
+    receiver.handleData(blank({}));
+    expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
+  });
+
+  test('the same bytes twice', async () => {
+    const { receiver, fault } = receiverOf();
+    receiver.receive(1, size);
+    const [first] = await framesOf(1, size);
+    for (const frame of [first, first]) if (frame) receiver.handleData(frame);
+    expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
+  });
+
+  test('a piece it has whole', async () => {
+    const { receiver, fault } = receiverOf();
+    receiver.receive(1, size);
+    await deliver(receiver, 1, size, 1);
+    expect(fault).not.toHaveBeenCalled();
+    await deliver(receiver, 1, size, 1);
+    expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
+  });
+
+  test('a piece of a file that still waits for its turn', async () => {
+    const { receiver, fault } = receiverOf();
+    receiver.receive(1, 32 * MiB);
+    receiver.receive(2, 100);
+    await deliver(receiver, 2, 100);
+    expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
+  });
+
+  test('a second root for a file', async () => {
+    const { receiver, fault } = receiverOf();
+    receiver.receive(1, 100);
+    receiver.handleRoot(1, await rootOfNoise(100));
+    receiver.handleRoot(1, await rootOfNoise(99));
+    expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
+  });
+
+  test('a file that is whole', async () => {
+    const { receiver, fault, whole } = receiverOf();
+    receiver.receive(1, 100);
+    receiver.handleRoot(1, await rootOfNoise(100));
+    await deliver(receiver, 1, 100);
+    expect(whole).toHaveBeenCalledTimes(1);
+    receiver.handleData(blank({}));
+    expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
+  });
+
+  test('more of a stopped file than was on its way', async () => {
+    const { receiver, fault, write } = receiverOf();
+    receiver.receive(1, size);
+    receiver.stop(1);
+    receiver.stop(1);
+    await deliver(receiver, 1, size, 0);
+    await deliver(receiver, 1, size, 1);
+    expect([fault.mock.calls, write.mock.calls]).toEqual([[], []]);
+    receiver.handleData(blank({}));
+    expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
+  });
+});
+
+test('a root for a file nobody knows says nothing', async () => {
+  const { receiver, whole, failed, fault } = receiverOf();
+  receiver.handleRoot(1, await rootOfNoise(100));
+  await settle();
+  expect([whole, failed, fault].flatMap(({ mock }) => mock.calls)).toEqual([]);
+});

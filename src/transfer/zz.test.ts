@@ -1,0 +1,163 @@
+// Sender and receiver together, over a lane with random delays, orders, pauses, stops, cuts and damage. Each run is one
+// story, told again by its seed.
+
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { FRAME_UNIT_BYTES, KiB, MiB } from '../protocol/limits.ts';
+import { MemoryLane, type End, type LaneConditions } from '../testing/memory-lane.ts';
+import { noise } from '../testing/noise.ts';
+import { hashInStep, Scheduler } from '../testing/scheduler.ts';
+
+beforeEach(hashInStep);
+afterEach(() => vi.restoreAllMocks());
+
+interface FileStory {
+  readonly size: number;
+  readonly acceptedAtMs: number;
+  readonly paused?: { readonly atMs: number; readonly forMs: number };
+  readonly stopped?: { readonly by: 'giver' | 'taker'; readonly atMs: number };
+  /** A piece that arrives spoilt, and how often. */
+  readonly spoilt?: { readonly piece: number; readonly times: number };
+  readonly unreadable?: number;
+}
+
+interface Story {
+  readonly seed: number;
+  readonly conditions: LaneConditions;
+  readonly files: readonly FileStory[];
+  readonly cutAtMs?: number;
+}
+
+const size = fc.oneof(
+  fc.constantFrom(0, 1, FRAME_UNIT_BYTES, FRAME_UNIT_BYTES + 1, MiB - 1, MiB, MiB + 1, 2 * MiB, 5 * MiB),
+  fc.nat(100 * KiB),
+  fc.nat(4 * MiB),
+);
+const atMs = fc.nat(400);
+const conditions: fc.Arbitrary<LaneConditions> = fc.record({
+  stepBytes: fc.constantFrom(16 * KiB, 32 * KiB, 64 * KiB, 128 * KiB),
+  ordered: fc.boolean(),
+  maxDelayMs: fc.constantFrom(0, 1, 20, 500),
+});
+
+function storyOf<T extends Partial<FileStory>>(mishap: fc.Arbitrary<T>): fc.Arbitrary<Story> {
+  const file = fc
+    .tuple(fc.record({ size, acceptedAtMs: atMs }), mishap)
+    .map(([plain, happened]): FileStory => ({ ...plain, ...happened }));
+  return fc.record({
+    seed: fc.nat(),
+    conditions,
+    files: fc.array(file, { minLength: 1, maxLength: 6 }),
+  });
+}
+
+const streamOf = (index: number) => 1_000 + index;
+
+/** Tells a story and returns how each of its files ended; undefined for one that did not. */
+async function tell({ seed, conditions: given, files, cutAtMs }: Story): Promise<(End | undefined)[]> {
+  const scheduler = new Scheduler(seed);
+  const lane = new MemoryLane(scheduler, given);
+  for (const [index, file] of files.entries()) {
+    const stream = streamOf(index);
+    const { acceptedAtMs, paused, stopped, spoilt, unreadable } = file;
+    const content = noise(file.size, index * 1_000);
+    scheduler.at(acceptedAtMs, () =>
+      lane.accept({ stream, content, unreadable, spoilt: new Map(spoilt && [[spoilt.piece, spoilt.times]]) }),
+    );
+    if (paused) {
+      scheduler.at(acceptedAtMs + paused.atMs, () => lane.receiver.pause(stream));
+      scheduler.at(acceptedAtMs + paused.atMs + paused.forMs, () => lane.receiver.resume(stream));
+    }
+    if (stopped) {
+      scheduler.at(stopped.atMs, () => (stopped.by === 'giver' ? lane.withdraw(stream) : lane.cancel(stream)));
+    }
+  }
+  if (cutAtMs !== undefined) scheduler.at(cutAtMs, () => lane.cut());
+  await scheduler.run(() => lane.watch());
+  expect(lane.violations).toEqual([]);
+  expect(lane.receiver.inFlightBytes === 0 || cutAtMs !== undefined).toBe(true);
+  return files.map((_, index) => lane.ends.get(streamOf(index)));
+}
+
+const pausing = fc.option(fc.record({ atMs, forMs: fc.nat(3_000) }), { nil: undefined });
+
+test('every file arrives whole, whatever the delays, the order and the pauses', async () => {
+  const story = storyOf(pausing.map((paused) => (paused ? { paused } : {})));
+  const arrive = fc.asyncProperty(story, async (told) => {
+    expect(await tell(told)).toEqual(told.files.map(() => 'whole'));
+  });
+  await fc.assert(arrive, { numRuns: 1_500 });
+});
+
+test('a stopped file ends once, sends and asks nothing more, and the others arrive', async () => {
+  const stopping = fc.record({ by: fc.constantFrom('giver', 'taker'), atMs: fc.nat(1_500) });
+  const story = storyOf(
+    fc.oneof(
+      fc.constant({}),
+      stopping.map((stopped) => ({ stopped })),
+    ),
+  );
+  const stop = fc.asyncProperty(story, async (told) => {
+    const ends = await tell(told);
+    for (const [index, { stopped }] of told.files.entries()) {
+      const stoppedEnd = stopped?.by === 'giver' ? 'withdrawn' : 'cancelled';
+      expect(stopped ? [stoppedEnd, 'whole'] : ['whole']).toContain(ends[index]);
+    }
+  });
+  await fc.assert(stop, { numRuns: 1_500 });
+});
+
+test('a piece that arrives spoilt is asked for again; twice, and only its file fails', async () => {
+  const spoiling = fc.record({ piece: fc.nat(4), times: fc.constantFrom(1, 2, 3) });
+  const story = storyOf(
+    fc.oneof(
+      fc.constant({}),
+      spoiling.map((spoilt) => ({ spoilt })),
+    ),
+  );
+  const mend = fc.asyncProperty(story, async (told) => {
+    const failing = told.files.map(
+      ({ size: bytes, spoilt }) => spoilt && spoilt.times > 1 && spoilt.piece * MiB < bytes,
+    );
+    expect(await tell(told)).toEqual(failing.map((fails) => (fails ? 'hash-mismatch' : 'whole')));
+  });
+  await fc.assert(mend, { numRuns: 1_500 });
+});
+
+test('a file that cannot be read any more fails alone', async () => {
+  const story = storyOf(
+    fc.oneof(
+      fc.constant({}),
+      fc.nat(4).map((unreadable) => ({ unreadable })),
+    ),
+  );
+  const fail = fc.asyncProperty(story, async (told) => {
+    const failing = told.files.map(({ size: bytes, unreadable = Infinity }) => unreadable * MiB < bytes);
+    expect(await tell(told)).toEqual(failing.map((fails) => (fails ? 'file-unreadable' : 'whole')));
+  });
+  await fc.assert(fail, { numRuns: 1_500 });
+});
+
+test('after a cut nothing more happens, and what was whole before stays whole', async () => {
+  const story = fc.tuple(storyOf(fc.constant({})), fc.nat(2_000)).map(([told, cutAtMs]) => ({ ...told, cutAtMs }));
+  const cut = fc.asyncProperty(story, async (told) => {
+    for (const end of await tell(told)) expect([undefined, 'whole']).toContain(end);
+  });
+  await fc.assert(cut, { numRuns: 1_500 });
+});
+
+test('everything at once, and still every file ends once', async () => {
+  const mishap = fc.record(
+    {
+      paused: fc.record({ atMs, forMs: fc.nat(3_000) }),
+      stopped: fc.record({ by: fc.constantFrom('giver', 'taker'), atMs: fc.nat(1_500) }),
+      spoilt: fc.record({ piece: fc.nat(4), times: fc.constantFrom(1, 2) }),
+      unreadable: fc.nat(8),
+    },
+    { requiredKeys: [] },
+  );
+  const endOnce = fc.asyncProperty(storyOf(mishap), async (told) => {
+    expect(await tell(told)).not.toContain(undefined);
+  });
+  await fc.assert(endOnce, { numRuns: 1_500 });
+});
