@@ -37,6 +37,7 @@ const defaults: SignalingOptions = {
 
 /** Policy violation, RFC 6455 §7.4.1: the socket did what it may not. */
 const REFUSED = 1008;
+const CLOSE_MS = 1_000;
 const GOING_AWAY = 1001;
 
 /** Whether this upgrade is for the signaling server; a development server has others on the same port. */
@@ -58,6 +59,8 @@ export function attachSignaling(http: Pick<EventEmitter, 'on' | 'off'>, options:
   const refuse = (socket: WebSocket, code: Refusal) => {
     tell(socket, { type: 'refused', code });
     socket.close(REFUSED);
+    // One that does not answer keeps nothing.
+    setTimeout(() => socket.terminate(), CLOSE_MS).unref();
   };
 
   server.on('connection', (socket) => {

@@ -1,5 +1,5 @@
-// The import rule of docs/decisions.md, held by reading every import: layers import only to the left, signaling/ only the
-// signal schema, and each library appears in its one place.
+// The import rule of README.md, held by reading every import: layers import only to the left, signaling/ only the signal
+// schema, and each library appears in its one place.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path/posix';

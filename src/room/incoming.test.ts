@@ -7,7 +7,10 @@ import { MemoryChannel, Person } from '../testing/people.ts';
 import { hashInStep } from '../testing/scheduler.ts';
 
 beforeEach(hashInStep);
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
 
 let count = 0;
 const newId = () => toBase64url(new Uint8Array(new BigUint64Array([BigInt(++count), 0n]).buffer));
@@ -68,6 +71,22 @@ describe('a file', () => {
     const back = new MemoryChannel('alice', 2);
     bob.incoming.personReady(back);
     expect(await settled(bob.hear(back, offerOf({ ...file, ...other })))).toEqual(failureOf('protocol'));
+  });
+
+  test('that was declined or is verified is not asked about again when its sender is back', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { bob, channel, view } = bobAndAlice();
+    const files = [fileOf(), fileOf()];
+    await bob.hear(channel, offerOf(...files));
+    const [declined = '', wanted = ''] = view().map(({ id }) => id);
+    bob.incoming.decline(declined);
+    bob.incoming.accept([wanted]);
+    bob.incoming.handleStaged(bob.engine.last('receive'), new Uint8Array(32), new File(['x'], ''));
+    bob.incoming.personGone('alice');
+    const back = new MemoryChannel('alice', 2);
+    bob.incoming.personReady(back);
+    await bob.hear(back, offerOf(...files));
+    expect(view().map(({ state }) => state)).toEqual(['declined', 'verified']);
   });
 
   test('of somebody else is not reached by what this person says', async () => {

@@ -61,6 +61,8 @@ interface Incoming {
   failure: FailureCode | undefined;
   transfer: Transfer | undefined;
   file: File | undefined;
+  /** What `verified` says, once it is. */
+  root: string | undefined;
   /** Set while a decline can still be taken back. */
   undo: ReturnType<typeof setTimeout> | undefined;
 }
@@ -70,6 +72,8 @@ interface Giver {
   readonly streams: Set<number>;
   readonly verified: Batcher<{ fileId: string; root: string }>;
 }
+
+const isOpen = ({ state }: Incoming) => state === 'offered' || state === 'receiving' || state === 'paused';
 
 const UNDO_MS = 5_000;
 const MAX_ACCEPTS_PER_MESSAGE = 500;
@@ -122,7 +126,7 @@ export class IncomingFiles {
     for (const file of this.#files.values()) {
       if (file.peer !== peer) continue;
       file.hash = undefined;
-      if (file.state === 'offered' || file.state === 'receiving' || file.state === 'paused') this.#interrupt(file);
+      if (isOpen(file)) this.#interrupt(file);
     }
   }
 
@@ -134,7 +138,9 @@ export class IncomingFiles {
         return true;
       case 'withdraw':
         for (const file of this.#named(channel.peer, message.fileIds)) {
-          if (file.state !== 'offered' && file.state !== 'receiving' && file.state !== 'paused') continue;
+          // A no that could still be taken back has nothing left to take back.
+          if (!isOpen(file) && !file.undo) continue;
+          this.#forgetUndo(file);
           this.#release(file);
           file.state = 'withdrawn';
         }
@@ -154,14 +160,14 @@ export class IncomingFiles {
   /** The sender could not go on with these. */
   handleFailed(peer: string, fileIds: readonly string[], code: FailureCode): void {
     for (const file of this.#named(peer, fileIds)) {
-      if (file.transfer) this.#fail(file, code);
+      if (file.state === 'receiving' || file.state === 'paused') this.#fail(file, code);
     }
   }
 
   /** Yes to these files. Those that are not on offer any more are left alone. */
   accept(ids: readonly string[]): void {
     const byPeer = new Map<string, Incoming[]>();
-    for (const id of ids) {
+    for (const id of new Set(ids)) {
       const file = this.#files.get(id);
       if (file?.state !== 'offered' || file.hash === undefined) continue;
       const list = byPeer.get(file.peer);
@@ -190,8 +196,7 @@ export class IncomingFiles {
   undoDecline(id: string): void {
     const file = this.#files.get(id);
     if (!file?.undo) return;
-    clearTimeout(file.undo);
-    file.undo = undefined;
+    this.#forgetUndo(file);
     file.state = 'offered';
     if (file.hash === undefined) this.#interrupt(file);
   }
@@ -251,10 +256,16 @@ export class IncomingFiles {
     file.state = 'verified';
     file.bytes = file.offered.size;
     file.file = staged;
+    file.root = toBase64url(root);
+    this.#sayVerified(file, file.root);
+  }
+
+  /** Once when it is true, and again to a sender who comes back and may not have heard it. */
+  #sayVerified(file: Incoming, root: string): void {
     const alone = ![...this.#byTransfer.values()].some(
       (other) => other.peer === file.peer && other.state === 'receiving',
     );
-    this.#givers.get(file.peer)?.verified.add({ fileId: file.offered.fileId, root: toBase64url(root) }, alone);
+    this.#givers.get(file.peer)?.verified.add({ fileId: file.offered.fileId, root }, alone);
   }
 
   /** Our side of a transfer could not go on: the sender is told why. */
@@ -270,8 +281,9 @@ export class IncomingFiles {
     if (!hash) throw new Failure('internal', 'offer without a hash');
     const name = toBase64url(hash);
     const theirs = [...this.#files.values()].filter((file) => file.peer === channel.peer);
-    const offers = new Set(theirs.map((file) => file.hash)).size;
-    if (theirs.length + offer.files.length > MAX_FILES_PER_PEER || offers >= MAX_OFFERS_PER_PEER) {
+    const offers = new Set(theirs.flatMap((file) => file.hash ?? [])).size;
+    const unknown = offer.files.filter(({ fileId }) => !this.#files.has(`${channel.peer} ${fileId}`)).length;
+    if (theirs.length + unknown > MAX_FILES_PER_PEER || offers >= MAX_OFFERS_PER_PEER) {
       throw new Failure('protocol', 'more files than one person may offer');
     }
     for (const offered of offer.files) {
@@ -298,6 +310,7 @@ export class IncomingFiles {
       failure: undefined,
       transfer: undefined,
       file: undefined,
+      root: undefined,
       undo: undefined,
     };
   }
@@ -307,6 +320,9 @@ export class IncomingFiles {
     const same = offered.path === file.offered.path && offered.size === file.offered.size;
     if (!same) throw new Failure('protocol', 'another file under the same id');
     file.hash = hash;
+    // What was decided while they were away, or with words that may have been lost, is said again.
+    if (file.state === 'declined' && !file.undo) this.#send(file, 'decline');
+    if (file.root) this.#sayVerified(file, file.root);
     if (file.state !== 'interrupted') return;
     file.offered = offered;
     file.state = 'offered';
@@ -353,6 +369,11 @@ export class IncomingFiles {
     this.#release(file);
     file.state = 'interrupted';
     file.failure = 'peer-gone';
+  }
+
+  #forgetUndo(file: Incoming): void {
+    clearTimeout(file.undo);
+    file.undo = undefined;
   }
 
   #fail(file: Incoming, code: FailureCode): void {

@@ -4,7 +4,14 @@
 
 import { equal, fromBase64url, randomBytes, toBase64url, type Bytes } from '../protocol/bytes.ts';
 import { Failure, type FailureCode } from '../protocol/failure.ts';
-import { MAX_FILE_BYTES, MAX_FILES_PER_MESSAGE, MAX_FILES_PER_PEER, KiB } from '../protocol/limits.ts';
+import {
+  KiB,
+  MAX_FILE_BYTES,
+  MAX_FILES_PER_MESSAGE,
+  MAX_FILES_PER_PEER,
+  MAX_PATH_CHARS,
+  MAX_TYPE_CHARS,
+} from '../protocol/limits.ts';
 import { offerHash, signedJson, type Message, type MessageOf, type OfferedFile } from '../protocol/messages.ts';
 import type { Engine, Moved, Transfer } from '../transfer/client.ts';
 import { RateMeter } from '../transfer/rate.ts';
@@ -108,7 +115,14 @@ export class OutgoingFiles {
     if (this.#standing().length + picked.length > MAX_FILES_PER_PEER) throw new Failure('too-many-files');
     for (const { file, path } of picked) {
       const id = toBase64url(randomBytes(16));
-      this.#files.set(id, { id, file, path, withdrawn: false, deliveries: new Map() });
+      // The end of a path says more than its beginning; a pasted file may have no name at all.
+      this.#files.set(id, {
+        id,
+        file,
+        path: path.slice(-MAX_PATH_CHARS).toWellFormed() || 'file',
+        withdrawn: false,
+        deliveries: new Map(),
+      });
     }
   }
 
@@ -240,6 +254,9 @@ export class OutgoingFiles {
       // Known before it is sent: the accept may come back at once.
       audience.offers.set(hash, new Set(group.map(({ fileId }) => fileId)));
       audience.channel.send(offer);
+      // Withdrawn while the offer was being hashed: that word went out before anybody could understand it.
+      const gone = group.filter(({ fileId }) => this.#byFileId.get(fileId)?.file.withdrawn).map(({ fileId }) => fileId);
+      if (gone.length) audience.channel.send({ type: 'withdraw', fileIds: gone });
     }
   }
 
@@ -260,7 +277,13 @@ export class OutgoingFiles {
       this.#byFileId.set(delivery.fileId, { file, delivery });
     }
     const { size, type, lastModified } = file.file;
-    return { fileId: delivery.fileId, path: file.path.toWellFormed(), size, type, modified: lastModified };
+    return {
+      fileId: delivery.fileId,
+      path: file.path,
+      size,
+      type: type.slice(0, MAX_TYPE_CHARS),
+      modified: lastModified,
+    };
   }
 
   #handleAccept(channel: PersonChannel, accept: MessageOf<'accept'>): void {
@@ -294,7 +317,8 @@ export class OutgoingFiles {
   #handleVerified(channel: PersonChannel, { files }: MessageOf<'verified'>): void {
     for (const { fileId, root } of files) {
       const delivery = this.#delivery(channel.peer, fileId);
-      if (!delivery || !moving(delivery.state)) continue;
+      // Offered with a root: it was sent whole in a session that broke before this word came.
+      if (!delivery || !open(delivery.state) || (delivery.state === 'offered' && !delivery.root)) continue;
       const theirs = fromBase64url(root);
       if (!theirs || !delivery.root || !equal(theirs, delivery.root)) {
         channel.fail(new Failure('protocol', 'verified with another root'));

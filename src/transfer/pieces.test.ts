@@ -102,8 +102,8 @@ describe('a piece being put together', () => {
 
   test('leaves its memory to the next, and keeps nothing of it', () => {
     const pool = new PiecePool();
-    const first = new PieceBuffer(200, pool);
-    first.fill(frameOf(0, new Uint8Array(200).fill(1)));
+    const first = new PieceBuffer(MiB, pool);
+    first.fill(frameOf(0, new Uint8Array(MiB).fill(1)));
     const { buffer } = first.whole().bytes;
     first.release();
     first.release();

@@ -3,7 +3,7 @@
 import { type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
 import { type DataFrame } from '../protocol/frames.ts';
-import { FRAME_UNIT_BYTES } from '../protocol/limits.ts';
+import { FRAME_UNIT_BYTES, MiB, MIN_PIECE_BYTES } from '../protocol/limits.ts';
 
 /** Hands out each piece once, in order; given-back ones first. */
 export class PieceQueue {
@@ -42,11 +42,18 @@ export class PiecePool {
 
   /** Nobody reads these bytes any more. */
   giveBack(bytes: Bytes): void {
-    if (this.#free.length < MAX_POOLED) this.#free.push(bytes.buffer);
+    const { byteLength } = bytes.buffer;
+    // Small memory is cheap, and would keep the place of large.
+    if (byteLength < MIN_PIECE_BYTES || this.#freeBytes() + byteLength > MAX_POOLED_BYTES) return;
+    this.#free.push(bytes.buffer);
+  }
+
+  #freeBytes(): number {
+    return this.#free.reduce((sum, memory) => sum + memory.byteLength, 0);
   }
 }
 
-const MAX_POOLED = 8;
+const MAX_POOLED_BYTES = 8 * MiB;
 
 /** A requested piece, filled by its frames in whatever order they come. */
 export class PieceBuffer {

@@ -95,6 +95,13 @@ describe('an accepted file', () => {
     expect([failed.mock.calls, fault.mock.calls]).toEqual([[], []]);
   });
 
+  test('is received in the same memory, piece after piece', async () => {
+    const { receiver, write } = receiverOf();
+    receiver.receive(1, 3 * MiB);
+    for (const piece of [0, 1, 2]) await deliver(receiver, 1, 3 * MiB, piece);
+    expect(new Set(write.mock.calls.map(([, , bytes]) => bytes.buffer)).size).toBe(1);
+  });
+
   test('may be named before its last byte is here', async () => {
     const { receiver, whole } = receiverOf();
     receiver.receive(1, 100);

@@ -65,7 +65,7 @@ export class Receiver {
   }
 
   /** This side accepted a file of `size` bytes under a stream number of its choosing, never used before on this lane. */
-  receive(stream: number, size: number): void {
+  receive(stream: number, size: number, paused = false): void {
     if (this.#dead) return;
     const manifest = manifestOf(size);
     this.#files.set(stream, {
@@ -76,7 +76,7 @@ export class Receiver {
       hashes: new Uint8Array(manifest.pieces * HASH_BYTES),
       unstaged: manifest.pieces,
       stagedBytes: 0,
-      paused: false,
+      paused,
       root: undefined,
     });
     this.#pull();

@@ -116,7 +116,9 @@ export class Sender {
 
   /** Bytes handed to the lane for a stream so far. */
   sentBytes(stream: number): number {
-    return this.#files.get(stream)?.sentBytes ?? 0;
+    const file = this.#files.get(stream);
+    // Pieces asked for twice are no progress.
+    return file ? Math.min(file.sentBytes, file.manifest.size) : 0;
   }
 
   handleRequest(request: RequestFrame): void {

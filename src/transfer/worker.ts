@@ -48,6 +48,7 @@ class Lane {
   readonly #queue = new Map<number, number>();
   readonly #receiving = new Set<number>();
   readonly #roots = new Map<number, Bytes>();
+  readonly #paused = new Set<number>();
   /** Bytes of each transfer the page was last told of. */
   readonly #reported = new Map<string, number>();
   readonly #waiting: (() => void)[] = [];
@@ -71,12 +72,12 @@ class Lane {
       this.#end();
       tell({ type: 'fault', lane: this.#id, code: failure.code, detail: failure.detail });
     };
-    // A channel that is closing throws on send; its link is told of the close, and ends these transfers.
     const send = (frame: Bytes) => {
       try {
         channel.send(frame);
-      } catch {
-        this.#end();
+      } catch (error) {
+        // It is closing, or the other side says it takes no message of this size.
+        fault(Failure.from(error, 'peer-gone'));
       }
     };
     const sender = new Sender(
@@ -142,7 +143,7 @@ class Lane {
         () => {
           // Stopped while its place was made: not asked for.
           if (this.#sinks.get(stream) !== sink) return;
-          this.#receiver?.receive(stream, size);
+          this.#receiver?.receive(stream, size, this.#paused.has(stream));
           const root = this.#roots.get(stream);
           if (root) this.#receiver?.handleRoot(stream, root);
         },
@@ -152,10 +153,13 @@ class Lane {
   }
 
   pause(stream: number): void {
+    // Also of a file that still waits for its place.
+    this.#paused.add(stream);
     this.#receiver?.pause(stream);
   }
 
   resume(stream: number): void {
+    this.#paused.delete(stream);
     this.#receiver?.resume(stream);
   }
 
@@ -175,6 +179,7 @@ class Lane {
     this.#receiver?.stop(stream);
     this.#queue.delete(stream);
     this.#roots.delete(stream);
+    this.#paused.delete(stream);
     this.#staged.delete(stream);
     const sink = this.#sinks.get(stream);
     this.#sinks.delete(stream);
