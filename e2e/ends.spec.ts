@@ -102,6 +102,18 @@ test('the signaling server is away before anybody met: a notice, and all goes we
   await again.stop();
 });
 
+test('a signaling server that accepts and then says nothing is told of too', async ({ server, alice, bob }) => {
+  await alice.open(server.url);
+  const link = await alice.offer({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('a') });
+  await bob.open(server.url);
+  server.freeze();
+  await bob.page.getByTestId('join-input').fill(link);
+  await bob.page.keyboard.press('Enter');
+  await bob.seesNotice('no-signaling');
+  server.thaw();
+  await bob.sees('a.txt', 'offered');
+});
+
 test('a mistyped link, a link of another version and one that is no link', async ({ server, alice, bob }) => {
   await alice.open(server.url);
   const link = await alice.offer({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('a') });

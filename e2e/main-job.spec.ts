@@ -32,6 +32,31 @@ test('one file is accepted and saved whole, another is declined and sends no byt
   expect(sent).toBeLessThan(wanted.size + 0.5 * MiB);
 });
 
+test('files dropped on the page are reviewed like chosen ones, private ones unticked', async ({
+  server,
+  alice,
+  bob,
+}) => {
+  await alice.open(server.url);
+  const transfer = await alice.page.evaluateHandle(() => {
+    const made = new DataTransfer();
+    made.items.add(new File(['hello'], 'dropped.txt', { type: 'text/plain' }));
+    made.items.add(new File(['KEY=1'], '.env'));
+    return made;
+  });
+  await alice.page.getByTestId('drop-zone').dispatchEvent('drop', { dataTransfer: transfer });
+  const row = (path: string) => alice.page.locator(`[data-testid=review-file][data-path="${path}"]`);
+  await expect(row('dropped.txt')).toHaveAttribute('data-ticked', 'true');
+  await expect(row('.env')).toHaveAttribute('data-ticked', 'false');
+  await expect(row('.env')).toHaveAttribute('data-warning', 'secret');
+  await alice.page.getByTestId('offer-files').click();
+  await bob.open(await alice.page.getByTestId('share-link').inputValue());
+  await bob.accept('dropped.txt');
+  await bob.sees('dropped.txt', 'verified');
+  await expect(bob.page.getByTestId('incoming-file')).toHaveCount(1);
+  expect((await bob.save('dropped.txt')).size).toBe(5);
+});
+
 test('every size at the edges of a piece arrives whole', async ({ server, alice, bob, makeFile }) => {
   const sizes = [0, 1, MiB - 1, MiB, MiB + 1, 5 * MiB];
   const files = await Promise.all(sizes.map((size) => makeFile(`${size} bytes.txt`, size)));

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chromium, expect, type Browser, type BrowserContext, type Locator, type Page } from '@playwright/test';
+import { chromium, expect, type BrowserContext, type Locator, type Page } from '@playwright/test';
 
 /** Flags that keep Chromium from talking to anyone but us, and mDNS out of tests that must not use multicast. */
 const chromiumArgs = [
@@ -16,25 +16,25 @@ const chromiumArgs = [
   '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
 
-/** A browser process of its own. */
-export function launch(extraArgs: readonly string[] = []): Promise<Browser> {
+/** A browser process of its own; with `profile` (an empty folder) one with an ordinary profile on disk, as people have. */
+async function launch(extraArgs: readonly string[], context: object, profile?: string): Promise<BrowserContext> {
   const executablePath = process.env['DOORSTEP_CHROMIUM'] ?? '/usr/bin/chromium';
-  return chromium.launch({ executablePath, args: [...chromiumArgs, ...extraArgs] });
+  const options = { executablePath, args: [...chromiumArgs, ...extraArgs] };
+  if (profile) return chromium.launchPersistentContext(profile, { ...options, ...context });
+  return (await chromium.launch(options)).newContext(context);
 }
 
 export type Picked = string | { name: string; mimeType: string; buffer: Buffer };
 
 export class Person {
   readonly name: string;
-  readonly browser: Browser;
   readonly context: BrowserContext;
   readonly page: Page;
   /** Uncaught errors and console output of the page: a test ends by finding none. */
   readonly complaints: string[] = [];
 
-  private constructor(name: string, browser: Browser, context: BrowserContext, page: Page) {
+  private constructor(name: string, context: BrowserContext, page: Page) {
     this.name = name;
-    this.browser = browser;
     this.context = context;
     this.page = page;
     page.on('pageerror', (error) => this.complaints.push(`${name}: ${error.message}`));
@@ -50,10 +50,12 @@ export class Person {
     });
   }
 
-  static async arrive(name: string, options: { args?: readonly string[]; context?: object } = {}): Promise<Person> {
-    const browser = await launch(options.args);
-    const context = await browser.newContext({ acceptDownloads: true, ...options.context });
-    return new Person(name, browser, context, await context.newPage());
+  static async arrive(
+    name: string,
+    options: { args?: readonly string[]; context?: object; profile?: string } = {},
+  ): Promise<Person> {
+    const context = await launch(options.args ?? [], { acceptDownloads: true, ...options.context }, options.profile);
+    return new Person(name, context, context.pages()[0] ?? (await context.newPage()));
   }
 
   open(url: string): Promise<unknown> {
@@ -205,7 +207,8 @@ export class Person {
   }
 
   async leave(): Promise<void> {
-    await this.browser.close();
+    await this.context.close();
+    await this.context.browser()?.close();
   }
 }
 

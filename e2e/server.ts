@@ -29,6 +29,15 @@ export class Server {
     return `http://localhost:${this.port}/`;
   }
 
+  /** Stops answering without closing anything, until `thaw`. */
+  freeze(): void {
+    this.#process.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process.kill('SIGCONT');
+  }
+
   /** Resolves with the exit code. */
   async stop(signal: 'SIGINT' | 'SIGKILL' = 'SIGKILL'): Promise<number | null> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return this.#process.exitCode;

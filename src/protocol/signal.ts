@@ -18,7 +18,7 @@ const sendSchema = v.strictObject({ type: v.literal('send'), to: id, box });
 export const fromClientSchema = v.variant('type', [joinSchema, sendSchema]);
 
 /** Why the server refuses and closes. */
-export const refusals = ['bad-message', 'room-full', 'seat-taken', 'replaced', 'too-slow', 'server-full'] as const;
+export const refusals = ['bad-message', 'room-full', 'seat-taken', 'replaced', 'server-full'] as const;
 
 export const fromServerSchema = v.variant('type', [
   v.strictObject({ type: v.literal('joined'), peers: v.pipe(v.array(id), v.maxLength(64)) }),

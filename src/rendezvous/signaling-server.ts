@@ -7,13 +7,15 @@ import type { Carrier, CarrierEvents, PeerId } from './carrier.ts';
 
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 10_000;
+/** A server that takes longer than this to let us in is out of reach. */
+const JOIN_MS = 10_000;
 
 const failureOf: Record<Refusal, FailureCode> = {
-  'bad-message': 'protocol',
+  // What we send is checked by types: a server that does not understand it is of another version.
+  'bad-message': 'other-version',
   'room-full': 'room-full',
   'seat-taken': 'seat-taken',
   replaced: 'seat-taken',
-  'too-slow': 'no-signaling',
   'server-full': 'room-full',
 };
 
@@ -32,6 +34,7 @@ export class SignalingServer implements Carrier {
   #retryMs = FIRST_RETRY_MS;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  #joined: () => void = () => undefined;
 
   /** Connects and joins at once. `url`: ws: or wss:. */
   constructor(url: string, seat: Seat, events: CarrierEvents) {
@@ -61,18 +64,29 @@ export class SignalingServer implements Carrier {
       if (message) this.#handle(message);
       else socket.close();
     };
-    socket.onclose = () => {
+    // A dead peer delays the close event: this socket is let go without waiting for it.
+    const patience = setTimeout(() => {
+      over();
+      socket.close();
+    }, JOIN_MS);
+    this.#joined = () => clearTimeout(patience);
+    const over = () => {
+      clearTimeout(patience);
+      socket.onclose = null;
+      socket.onmessage = null;
       if (this.#closed) return;
       this.#events.lost();
       this.#timer = setTimeout(() => this.#connect(), this.#retryMs);
       this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2);
     };
+    socket.onclose = over;
   }
 
   #handle(message: FromServer): void {
     switch (message.type) {
       case 'joined':
         this.#retryMs = FIRST_RETRY_MS;
+        this.#joined();
         return this.#events.joined(message.peers);
       case 'arrived':
         return this.#events.arrived(message.peer);

@@ -24,6 +24,8 @@ const PeerConnection: typeof RTCPeerConnection =
 export class Connection extends PeerConnection {
   readonly control: RTCDataChannel;
   readonly lane: number;
+  /** Called when the connection is over, for whatever reason: not every browser tells its channels of a close of our own. */
+  onover: (() => void) | undefined;
 
   constructor(config: RTCConfiguration, adopt: Adopt) {
     super(config);
@@ -91,7 +93,10 @@ export class Dial {
         resolve(this.#made);
       };
       this.#peer.on('error', (error) => fail(Failure.from(error, 'connection-failed')));
-      this.#peer.on('close', () => fail(new Failure('connection-failed', 'closed')));
+      this.#peer.on('close', () => {
+        fail(new Failure('connection-failed', 'closed'));
+        this.#made.onover?.();
+      });
       // Nothing of ours ever travels there, and nobody adds channels or media to a connection.
       this.#peer.on('data', () => this.#peer.destroy());
       this.#peer.on('track', () => this.#peer.destroy());

@@ -225,7 +225,7 @@ describe('what Bob does not want', () => {
 test.each([
   ['hers', 'file-changed', 'file-changed'],
   ['hers', 'file-unreadable', 'file-unreadable'],
-  ['hers', 'asked-too-often', 'internal'],
+  ['hers', 'asked-too-often', 'asked-too-often'],
   ['his', 'disk-full', 'disk-full'],
   ['his', 'hash-mismatch', 'hash-mismatch'],
   ['his', 'memory-only', 'internal'],

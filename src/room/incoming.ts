@@ -5,7 +5,7 @@ import { fromBase64url, toBase64url, type Bytes } from '../protocol/bytes.ts';
 import { Failure, fileFailureCodes, type FailureCode } from '../protocol/failure.ts';
 import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER } from '../protocol/limits.ts';
 import type { Message, MessageOf, OfferedFile } from '../protocol/messages.ts';
-import { safePath, splitExtension, uniqueName } from '../safety/file-name.ts';
+import { nameKey, safePath, splitExtension, uniqueName } from '../safety/file-name.ts';
 import { nameWarning, riskOf, type Risk } from '../safety/file-type.ts';
 import type { Engine, Moved, Transfer } from '../transfer/client.ts';
 import { RateMeter } from '../transfer/rate.ts';
@@ -127,6 +127,14 @@ export class IncomingFiles {
       if (file.peer !== peer) continue;
       file.hash = undefined;
       if (isOpen(file)) this.#interrupt(file);
+    }
+  }
+
+  /** Leaving the room: what was received and not saved is let go. A file saved a moment ago may still be being read. */
+  close(): void {
+    for (const file of this.#files.values()) {
+      this.#forgetUndo(file);
+      if (file.state !== 'saved') this.#release(file);
     }
   }
 
@@ -280,6 +288,7 @@ export class IncomingFiles {
   #handleOffer(channel: PersonChannel, offer: MessageOf<'offer'>, hash: Bytes | undefined): void {
     if (!hash) throw new Failure('internal', 'offer without a hash');
     const name = toBase64url(hash);
+    this.#forgetOver(channel.peer, new Set(offer.files.map(({ fileId }) => fileId)));
     const theirs = [...this.#files.values()].filter((file) => file.peer === channel.peer);
     const offers = new Set(theirs.flatMap((file) => file.hash ?? [])).size;
     const unknown = offer.files.filter(({ fileId }) => !this.#files.has(`${channel.peer} ${fileId}`)).length;
@@ -292,6 +301,16 @@ export class IncomingFiles {
       if (known?.hash !== undefined) throw new Failure('protocol', 'a file offered twice');
       if (known) this.#offerAgain(known, offered, name);
       else this.#files.set(id, this.#incoming(id, channel.peer, offered, name));
+    }
+  }
+
+  /** Rows of an earlier session that came to nothing go when their sender offers other files: they are not coming back. */
+  #forgetOver(peer: string, offered: ReadonlySet<string>): void {
+    for (const [id, file] of this.#files) {
+      const over = file.state === 'withdrawn' || (file.state === 'interrupted' && !offered.has(file.offered.fileId));
+      if (file.peer !== peer || file.hash !== undefined || !over) continue;
+      this.#files.delete(id);
+      this.#names.delete(nameKey(file.name));
     }
   }
 

@@ -3,7 +3,7 @@
 // only to the person it was offered to (C7, C20), and never after it was withdrawn (C10).
 
 import { equal, fromBase64url, randomBytes, toBase64url, type Bytes } from '../protocol/bytes.ts';
-import { Failure, type FailureCode } from '../protocol/failure.ts';
+import { Failure, fileFailureCodes, type FailureCode } from '../protocol/failure.ts';
 import {
   KiB,
   MAX_FILE_BYTES,
@@ -236,7 +236,7 @@ export class OutgoingFiles {
     if (!found) return;
     const { peer, fileId } = found.delivery;
     this.#fail(found.delivery, failure.code);
-    const code = failure.code === 'file-changed' || failure.code === 'file-unreadable' ? failure.code : 'internal';
+    const code = fileFailureCodes.find((known) => known === failure.code) ?? 'internal';
     this.#audience.get(peer)?.channel.send({ type: 'failed', fileIds: [fileId], code });
   }
 

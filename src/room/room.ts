@@ -68,7 +68,7 @@ export interface Surroundings {
   changed(): void;
   tell(told: Told): void;
   /** A failure told of before no longer holds. */
-  untell(code: FailureCode): void;
+  untell(code: FailureCode, about?: string): void;
 }
 
 interface Person {
@@ -82,9 +82,10 @@ interface Person {
   dials: number;
 }
 
-/** How long a connection may be silent before its person counts as interrupted is the browser's to say; this is how often we try again. */
+/** A broken link is tried again after this. */
 const REDIAL_MS = 1_000;
 const MAX_DIALS = 3;
+const GOODBYE_MS = 1_000;
 const BLOCK_MS = 10 * 60 * 1000;
 const DEFAULT_MESSAGE_BYTES = 64 * KiB;
 
@@ -115,12 +116,15 @@ export class Room {
     );
     this.#listenToEngine();
     if (outside.engine.staging) this.#stagingKnown(outside.engine.staging);
+    if (outside.engine.lost) this.#engineLost();
   }
 
   /** Joins. Rejects only if the browser has no cryptography. */
   async open(link: RoomLink): Promise<void> {
     const keys = await deriveRoomKeys(link);
     this.#fragment = await formatFragment(link);
+    // Left while the keys were made: nothing of this room may begin.
+    if (this.#over) return;
     this.#dialer = this.#outside.openDialer({
       sealKey: keys.seal,
       self: this.#self.peer,
@@ -135,11 +139,17 @@ export class Room {
 
   /** Leaves in good order: everyone is told, nothing is kept. */
   close(): void {
+    if (this.#over) return;
     this.#state = 'closed';
     this.#carrier?.close();
-    this.#dialer?.close();
     for (const person of this.#people.values()) person.link?.close();
+    this.#dialer?.close();
+    this.#incoming.close();
     this.#changed();
+  }
+
+  get #over(): boolean {
+    return this.#state === 'closed' || this.#state === 'failed';
   }
 
   view(): RoomView {
@@ -260,7 +270,7 @@ export class Room {
   }
 
   async #dial(peer: PeerId): Promise<void> {
-    if (!this.#dialer || this.#state === 'closed' || this.#isBlocked(peer)) return;
+    if (!this.#dialer || this.#over || this.#isBlocked(peer)) return;
     const person = this.#person(peer);
     person.dials++;
     if (!person.link?.open) person.state = 'connecting';
@@ -274,9 +284,10 @@ export class Room {
 
   /** A dial that failed or a link that broke: tried again a few times, then told. */
   #lost(person: Person, failure: Failure): void {
-    if (person.link?.open || this.#state === 'closed') return;
+    if (person.link?.open || this.#over) return;
     person.state = 'gone';
-    if (this.#present.has(person.peer) && person.dials > 0 && person.dials < MAX_DIALS && failure.code !== 'protocol') {
+    const again = failure.code === 'connection-failed' || failure.code === 'peer-gone';
+    if (again && this.#present.has(person.peer) && person.dials > 0 && person.dials < MAX_DIALS) {
       setTimeout(() => {
         if (!person.link?.open && this.#present.has(person.peer)) void this.#dial(person.peer);
       }, REDIAL_MS);
@@ -288,8 +299,17 @@ export class Room {
 
   #connected(peer: PeerId, connection: Connection): void {
     const person = this.#person(peer);
-    // The same page again, or both sides dialled: the newer connection is the one both have.
-    person.link?.close();
+    if (this.#over || this.#isBlocked(peer)) {
+      connection.close();
+      return;
+    }
+    // The same page again: the newer connection is the one both have. Not told as a leaving.
+    const before = person.link;
+    person.link = undefined;
+    before?.close();
+    person.dials = Math.min(person.dials, 1);
+    this.#outside.untell('peer-gone', nickname(peer));
+    this.#outside.untell('connection-failed', nickname(peer));
     const { lane } = connection;
     const link = new Link(
       connection.control,
@@ -310,6 +330,7 @@ export class Room {
     Object.assign(person, { state: 'ready', link, lane, connection, channel });
     connection.onconnectionstatechange = null;
     connection.addEventListener('connectionstatechange', () => this.#watch(person, link, connection));
+    connection.onover = () => link.fail(new Failure('peer-gone', 'connection closed'));
     this.#outside.engine.open(lane, connection.sctp?.maxMessageSize ?? DEFAULT_MESSAGE_BYTES);
     this.#incoming.personReady(channel);
     void this.#outgoing
@@ -355,12 +376,14 @@ export class Room {
   #closed(person: Person, link: Link, lane: number, connection: Connection, failure: Failure | undefined): void {
     this.#outside.engine.close(lane);
     // A `bye` still in the buffer needs the connection a moment longer.
-    setTimeout(() => connection.close(), failure ? 0 : REDIAL_MS);
-    if (person.link !== link) return;
-    Object.assign(person, { link: undefined, channel: undefined, state: 'gone' });
+    setTimeout(() => connection.close(), failure ? 0 : GOODBYE_MS);
+    if (person.link && person.link !== link) return;
     this.#outgoing.personGone(person.peer);
     this.#incoming.personGone(person.peer);
-    if (this.#state === 'closed') return;
+    // Replaced by a newer link of the same person.
+    if (!person.link) return;
+    Object.assign(person, { link: undefined, channel: undefined, state: 'gone' });
+    if (this.#over) return;
     if (failure?.code === 'protocol') this.#blockedUntil.set(person.peer, this.#outside.now() + BLOCK_MS);
     this.#outside.tell({ code: failure?.code ?? 'peer-gone', about: nickname(person.peer) });
     if (failure) this.#lost(person, failure);
@@ -381,11 +404,16 @@ export class Room {
           (transfer.way === 'out' ? this.#outgoing : this.#incoming).handleTransferFailed(transfer, failure),
         ),
       fault: (lane, failure) => [...this.#people.values()].find((person) => person.lane === lane)?.link?.fail(failure),
-      lost: () => {
-        for (const person of this.#people.values()) person.link?.fail(new Failure('internal', 'transfer worker lost'));
-        this.#outside.tell({ code: 'internal', about: '' });
-      },
+      lost: () => this.#engineLost(),
     };
+  }
+
+  /** Nothing can be sent or received any more: the page says so and lets everybody go. */
+  #engineLost(): void {
+    this.close();
+    this.#state = 'failed';
+    this.#outside.tell({ code: 'internal', about: '' });
+    this.#changed();
   }
 
   #stagingKnown(staging: 'disk' | 'memory'): void {

@@ -96,13 +96,17 @@ export function safePath(original: string): readonly string[] {
   return parts.length ? parts.slice(-MAX_DEPTH).map(safeName) : ['file'];
 }
 
+/** What two names have in common that one file system would take for one. */
+export function nameKey(name: string): string {
+  return name.normalize('NFC').toUpperCase().toLowerCase();
+}
+
 /** `name`, or `name (2)`, `name (3)` …: one that no earlier name equals after case folding and NFC. Adds it to `taken`. */
 export function uniqueName(name: string, taken: Set<string>): string {
-  const key = (candidate: string) => candidate.normalize('NFC').toUpperCase().toLowerCase();
   const { stem, extension } = splitExtension(name);
-  const short = taken.has(key(name)) ? stemBefore(LONGEST_NUMBER + extension, stem) : stem;
+  const short = taken.has(nameKey(name)) ? stemBefore(LONGEST_NUMBER + extension, stem) : stem;
   const numbered = (n: number) => (n === 1 ? name : `${short} (${n})${extension}`);
-  const isTaken = (n: number) => taken.has(key(numbered(n)));
+  const isTaken = (n: number) => taken.has(nameKey(numbered(n)));
   // By doubling and halving: ten thousand files of one name would be counted up for minutes.
   let free = 1;
   while (isTaken(free)) free *= 2;
@@ -112,6 +116,6 @@ export function uniqueName(name: string, taken: Set<string>): string {
     else free = middle;
   }
   const unique = numbered(free);
-  taken.add(key(unique));
+  taken.add(nameKey(unique));
   return unique;
 }

@@ -17,15 +17,27 @@ export function memoryStaging(maxBytes = MAX_BYTES): Staging {
       if (held + size > maxBytes) {
         return Promise.reject(new Failure('memory-full', `${size} bytes over ${maxBytes - held}`));
       }
+      let whole: Bytes | undefined;
+      try {
+        whole = new Uint8Array(size);
+      } catch (error) {
+        return Promise.reject(Failure.from(error, 'memory-full'));
+      }
       held += size;
-      let whole: Bytes | undefined = new Uint8Array(size);
+      let freed = false;
       return Promise.resolve({
         write(at, bytes) {
           whole?.set(bytes, at);
         },
-        finish: () => Promise.resolve(new File(whole ? [whole] : [], '')),
+        finish() {
+          const file = new File(whole ? [whole] : [], '');
+          // The file has a copy of its own.
+          whole = undefined;
+          return Promise.resolve(file);
+        },
         discard() {
-          if (whole) held -= size;
+          if (!freed) held -= size;
+          freed = true;
           whole = undefined;
           return Promise.resolve();
         },

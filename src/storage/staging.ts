@@ -35,7 +35,11 @@ class DiskSink implements Sink {
   }
 
   async finish(): Promise<File> {
-    this.#access.flush();
+    try {
+      this.#access.flush();
+    } catch (error) {
+      throw diskFailure(error);
+    }
     this.#access.close();
     return this.#file.getFile();
   }
@@ -60,9 +64,9 @@ export async function openDiskStaging(): Promise<Staging | undefined> {
   try {
     const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(ROOT, { create: true });
     const name = toHex(randomBytes(16));
-    await new Promise<void>((held) => {
+    await new Promise<void>((held, refused) => {
       // The promise handed to the lock never settles: the lock ends with the page.
-      void navigator.locks.request(`${ROOT}/${name}`, () => (held(), new Promise(() => undefined)));
+      navigator.locks.request(`${ROOT}/${name}`, () => (held(), new Promise(() => undefined))).catch(refused);
     });
     const folder = await root.getDirectoryHandle(name, { create: true });
     // Some browsers have the folder and not the handle; better to know before the first file.

@@ -7,6 +7,7 @@ type Call = 'serve' | 'receive' | 'pause' | 'resume' | 'root' | 'stop';
 export class FakeEngine implements Engine {
   events: EngineEvents | undefined;
   staging: 'disk' | 'memory' | undefined = 'disk';
+  lost = false;
   readonly #calls: [call: Call, transfer: Transfer][] = [];
   #lanes = 0;
 

@@ -22,6 +22,8 @@ export interface EngineEvents {
 /** What the room needs of the engine; the worker is one, tests have another. */
 export interface Engine {
   events: EngineEvents | undefined;
+  /** The engine is gone and does not come back in this page. */
+  readonly lost: boolean;
   /** Where received bytes wait; undefined until that is known. */
   readonly staging: 'disk' | 'memory' | undefined;
   /** Takes a data channel, in the very task that created it. Returns the lane's number. */
@@ -42,11 +44,19 @@ export class TransferWorker implements Engine {
   readonly #worker: Worker;
   #lanes = 0;
   #staging: 'disk' | 'memory' | undefined;
+  #lost = false;
 
   constructor() {
     this.#worker = new Worker(trustedScriptUrl(transferWorkerUrl), { type: 'module' });
     this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#handle(data);
-    this.#worker.onerror = () => this.events?.lost();
+    this.#worker.onerror = () => {
+      this.#lost = true;
+      this.events?.lost();
+    };
+  }
+
+  get lost(): boolean {
+    return this.#lost;
   }
 
   get staging(): 'disk' | 'memory' | undefined {

@@ -5,7 +5,7 @@ import { KiB, MiB } from '../protocol/limits.ts';
 import type { LaneChannel, PumpMessage } from './worker-messages.ts';
 
 const LOW_WATER_BYTES = 256 * KiB;
-/** What the page may hold before it is told to go on: arrivals between birth and `open` are dropped by the worker. */
+/** The worker is told at least this often how much has left. */
 const REPORT_BYTES = MiB / 4;
 
 /** The worker's end: a LaneChannel over the port. */
@@ -18,6 +18,7 @@ export function portChannel(port: MessagePort): LaneChannel {
     bufferedAmountLowThreshold: 0,
     onmessage: null,
     onbufferedamountlow: null,
+    onclose: null,
     get bufferedAmount() {
       return posted - drained;
     },
@@ -34,6 +35,7 @@ export function portChannel(port: MessagePort): LaneChannel {
   };
   port.onmessage = ({ data }: MessageEvent<PumpMessage>) => {
     if ('frame' in data) channel.onmessage?.(new MessageEvent('message', { data: data.frame }));
+    else if ('closed' in data) channel.onclose?.(new Event('close'));
     else if ('drained' in data) {
       const wasHigh = channel.bufferedAmount > channel.bufferedAmountLowThreshold;
       drained = data.drained;
@@ -63,6 +65,7 @@ export function pump(channel: LaneChannel, port: MessagePort): void {
     else tell({ frame: new ArrayBuffer(0) });
   };
   channel.onbufferedamountlow = report;
+  channel.onclose = () => tell({ closed: true });
   port.onmessage = ({ data }: MessageEvent<PumpMessage>) => {
     if ('closed' in data) channel.close();
     else if ('frame' in data) {
@@ -70,7 +73,7 @@ export function pump(channel: LaneChannel, port: MessagePort): void {
       try {
         channel.send(new Uint8Array(data.frame));
       } catch {
-        // Closing: the link hears of it by itself.
+        tell({ closed: true });
       }
       if (taken - reported >= REPORT_BYTES && channel.bufferedAmount <= LOW_WATER_BYTES) report();
     }

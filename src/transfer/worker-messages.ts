@@ -11,6 +11,7 @@ export interface LaneChannel {
   bufferedAmountLowThreshold: number;
   onmessage: ((event: MessageEvent<unknown>) => void) | null;
   onbufferedamountlow: ((event: Event) => void) | null;
+  onclose: ((event: Event) => void) | null;
   send(frame: Bytes): void;
   close(): void;
 }

@@ -15,7 +15,7 @@ import type { FromWorker, LaneChannel, Moved, ToWorker, Transfer } from './worke
 
 declare const self: DedicatedWorkerGlobalScope;
 
-const PROGRESS_MS = 200;
+const PROGRESS_MS = 250;
 const LOW_WATER_BYTES = 512 * KiB;
 /** Files of one lane that have a place in staging and are being filled. */
 const MAX_RECEIVING = 32;
@@ -104,6 +104,7 @@ class Lane {
       failed: (stream, failure) => this.#failed('in', stream, failure),
       fault,
     });
+    channel.onclose = () => fault(new Failure('peer-gone', 'data channel closed'));
     channel.onbufferedamountlow = () => {
       for (const resolve of this.#waiting.splice(0)) resolve();
     };
@@ -205,9 +206,15 @@ class Lane {
     this.#channel.close();
   }
 
+  /** Received files that are still to be saved. */
+  get holdsFiles(): boolean {
+    return this.#staged.size > 0;
+  }
+
   /** The link is over: half-received files go, whole ones stay until the page says `stop`. */
   #end(): void {
     this.#channel.onmessage = null;
+    this.#channel.onclose = null;
     this.#sender?.close();
     this.#receiver?.close();
     for (const resolve of this.#waiting.splice(0)) resolve();
@@ -258,7 +265,10 @@ class Lane {
 
 function discard(sink: Promise<Sink>): void {
   void sink.then(
-    (opened) => opened.discard(),
+    (opened) =>
+      opened.discard().catch(() => {
+        // Gone already, with the site's data.
+      }),
     // Never opened: nothing to free.
     () => undefined,
   );
@@ -285,7 +295,9 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     case 'open':
       return lane?.open(data.maxMessageBytes);
     case 'close':
-      return lane?.close();
+      lane?.close();
+      if (!lane?.holdsFiles) lanes.delete(data.lane);
+      return;
     case 'serve':
       return lane?.serve(data.stream, data.file);
     case 'receive':

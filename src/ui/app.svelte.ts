@@ -31,6 +31,7 @@ export class App {
   #engine: TransferWorker | undefined;
   #noticeId = 0;
   #drawing = false;
+  #offering = false;
 
   /** Begins with what the address bar, this tab's past and this browser allow. */
   async start(): Promise<void> {
@@ -47,7 +48,17 @@ export class App {
     const fragment = takeFragment();
     const before = readTabRoom();
     if (fragment && fragment !== before?.fragment) await this.join(fragment);
-    else if (before) await this.#enter(before, await parseFragment(before.fragment));
+    else if (before) await this.#return(before);
+  }
+
+  /** Back into the room this tab was in. */
+  async #return(before: TabRoom): Promise<void> {
+    try {
+      await this.#enter(before, await parseFragment(before.fragment));
+    } catch (error) {
+      writeTabRoom(undefined);
+      this.tell({ code: Failure.from(error).code, about: '' });
+    }
   }
 
   /** Opens the review with these files, beside those already in it. */
@@ -69,6 +80,8 @@ export class App {
   /** The yes to what leaves: offers the ticked files, in a room made for it if there is none. */
   async offer(): Promise<void> {
     const files = this.review.filter(({ ticked }) => ticked);
+    if (this.#offering) return;
+    this.#offering = true;
     try {
       if (!files.length) throw new Failure('empty-offer');
       if (!this.#room) await this.#host();
@@ -77,6 +90,8 @@ export class App {
       this.untell('empty-offer');
     } catch (error) {
       this.tell({ code: Failure.from(error).code, about: '' });
+    } finally {
+      this.#offering = false;
     }
   }
 
@@ -134,12 +149,15 @@ export class App {
   }
 
   tell(told: Told): void {
-    const others = this.notices.filter(({ code, about }) => code !== told.code || about !== told.about);
-    this.notices = [...others, { ...told, id: ++this.#noticeId }];
+    // Said already: saying it again would only interrupt whoever has it read aloud.
+    if (this.notices.some(({ code, about }) => code === told.code && about === told.about)) return;
+    this.notices = [...this.notices, { ...told, id: ++this.#noticeId }];
   }
 
-  untell(code: FailureCode): void {
-    this.notices = this.notices.filter((notice) => notice.code !== code);
+  /** What was told no longer holds: of one person or file, or of all. */
+  untell(code: FailureCode, about?: string): void {
+    const holds = (notice: Notice) => notice.code !== code || (about !== undefined && notice.about !== about);
+    this.notices = this.notices.filter(holds);
   }
 
   dismiss(id: number): void {
@@ -171,7 +189,7 @@ export class App {
         now: () => performance.now(),
         changed: () => this.#draw(),
         tell: (told) => this.tell(told),
-        untell: (code) => this.untell(code),
+        untell: (code, about) => this.untell(code, about),
       },
     );
     this.#room = room;

@@ -56,7 +56,7 @@ export const sentences: Record<FailureCode, Sentence> = {
   'disk-full': alert('There is not enough room on this device.', 'Free some space and accept the file again.'),
   'memory-full': alert(
     'This browser has no disk space for Doorstep here, and its memory is full.',
-    'Save what has arrived, or use a normal (not private) window.',
+    'Save what has arrived and leave the room, or use a normal (not private) window.',
   ),
   'memory-only': status(
     'This window cannot use the disk, so files wait in memory, 256 MB at most.',
