@@ -3,10 +3,23 @@
 import WebSocket from 'ws';
 import { deriveRoomKeys, parseLink } from '../src/identity/room-link.ts';
 import { randomBytes, toBase64url } from '../src/protocol/bytes.ts';
-import { expect, test } from './fixtures.ts';
+import { expect, test, type Fixtures, type Made } from './fixtures.ts';
 import { Server } from './server.ts';
 
 const MiB = 1024 * 1024;
+
+/** A film of `size` bytes that Alice offered, Bob accepted, and of which some has arrived. */
+async function onItsWay(
+  { server, alice, bob, makeFile }: Pick<Fixtures, 'server' | 'alice' | 'bob' | 'makeFile'>,
+  size: number,
+): Promise<Made> {
+  const film = await makeFile('film.mp4', size);
+  await alice.open(server.url);
+  await bob.open(await alice.offer(film.path));
+  await bob.accept('film.mp4');
+  await bob.isMoving('film.mp4');
+  return film;
+}
 
 test('the receiver closes the tab: the sender is told, the file stays on the doorstep', async ({
   server,
@@ -14,11 +27,7 @@ test('the receiver closes the tab: the sender is told, the file stays on the doo
   bob,
   makeFile,
 }) => {
-  const film = await makeFile('film.mp4', 96 * MiB);
-  await alice.open(server.url);
-  await bob.open(await alice.offer(film.path));
-  await bob.accept('film.mp4');
-  await bob.isMoving('film.mp4');
+  await onItsWay({ server, alice, bob, makeFile }, 96 * MiB);
   await bob.page.close();
   await alice.seesNotice('peer-gone');
   await expect(alice.page.getByTestId('person')).toHaveAttribute('data-state', 'gone');
@@ -32,11 +41,7 @@ test('the sender closes the tab: the receiver is told and is left with nothing h
   bob,
   makeFile,
 }) => {
-  const film = await makeFile('film.mp4', 96 * MiB);
-  await alice.open(server.url);
-  await bob.open(await alice.offer(film.path));
-  await bob.accept('film.mp4');
-  await bob.isMoving('film.mp4');
+  await onItsWay({ server, alice, bob, makeFile }, 96 * MiB);
   await alice.page.close();
   await bob.seesNotice('peer-gone');
   await bob.sees('film.mp4', 'interrupted');
@@ -50,11 +55,7 @@ test('the receiver reloads: back in the room, asked again, and the file arrives'
   bob,
   makeFile,
 }) => {
-  const film = await makeFile('film.mp4', 48 * MiB);
-  await alice.open(server.url);
-  await bob.open(await alice.offer(film.path));
-  await bob.accept('film.mp4');
-  await bob.isMoving('film.mp4');
+  const film = await onItsWay({ server, alice, bob, makeFile }, 48 * MiB);
   await bob.page.reload();
   await bob.sees('film.mp4', 'offered');
   await bob.accept('film.mp4');
@@ -65,11 +66,7 @@ test('the receiver reloads: back in the room, asked again, and the file arrives'
 });
 
 test('the signaling server dies during a transfer: the transfer finishes', async ({ server, alice, bob, makeFile }) => {
-  const film = await makeFile('film.mp4', 96 * MiB);
-  await alice.open(server.url);
-  await bob.open(await alice.offer(film.path));
-  await bob.accept('film.mp4');
-  await bob.isMoving('film.mp4');
+  const film = await onItsWay({ server, alice, bob, makeFile }, 96 * MiB);
   await server.stop();
   await Promise.all([alice.seesNotice('no-signaling'), bob.seesNotice('no-signaling')]);
   await bob.sees('film.mp4', 'verified');

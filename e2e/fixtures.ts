@@ -15,7 +15,7 @@ export interface Made {
   readonly sha256: string;
 }
 
-interface Fixtures {
+export interface Fixtures {
   readonly server: Server;
   /** Brings somebody in; they leave when the test ends, and may not have complained. */
   readonly invite: (name: string, options?: Parameters<typeof Person.arrive>[1]) => Promise<Person>;

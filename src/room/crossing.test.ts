@@ -22,13 +22,20 @@ async function offered() {
   return { ...people, id: people.bob.incoming.view()[0]?.id ?? '', outId: people.alice.outgoing.view()[0]?.id ?? '' };
 }
 
-test('a verified file stays verified, whatever its sender says of it later (C19)', async () => {
-  const { alice, bob, meeting, id } = await offered();
+/** A file that bob has verified, of which alice has not heard yet. */
+async function verified() {
+  const people = await offered();
+  const { alice, bob, meeting, id } = people;
   bob.incoming.accept([id]);
   await meeting.carry();
   alice.outgoing.handleServed(alice.engine.last('serve'), root);
   await meeting.carry();
   bob.incoming.handleStaged(bob.engine.last('receive'), root, new File(['x'], ''));
+  return people;
+}
+
+test('a verified file stays verified, whatever its sender says of it later (C19)', async () => {
+  const { bob, meeting, id } = await verified();
   const [, fileId = ''] = id.split(' ');
   await bob.hear(meeting.channelOf(bob), { type: 'failed', fileIds: [fileId], code: 'file-changed' });
   expect(bob.incoming.view()[0]?.state).toBe('verified');
@@ -90,12 +97,7 @@ test('files offered again in a new session do not count twice', async () => {
 });
 
 test('a file that is verified here and whose `verified` was lost is verified there when both are back', async () => {
-  const { alice, bob, meeting, id } = await offered();
-  bob.incoming.accept([id]);
-  await meeting.carry();
-  alice.outgoing.handleServed(alice.engine.last('serve'), root);
-  await meeting.carry();
-  bob.incoming.handleStaged(bob.engine.last('receive'), root, new File(['x'], ''));
+  const { alice, bob, meeting } = await verified();
   meeting.end();
   const again = new Meeting(alice, bob, 2);
   await again.begin();
