@@ -20,6 +20,8 @@ export interface DialerOptions {
   readonly self: PeerId;
   readonly ice: () => RTCConfiguration;
   readonly adopt: Adopt;
+  /** The connection of this lane never came about. */
+  readonly release: (lane: number) => void;
   readonly send: (to: PeerId, box: Bytes) => void;
   /** Somebody dialled us and the connection stands. */
   readonly answered: (from: PeerId, connection: Connection) => void;
@@ -65,7 +67,10 @@ export class Dialer {
   #answer(from: PeerId, id: Bytes, content: DialSignal): Open | undefined {
     // Candidates may overtake their offer on a carrier without order; without the offer there is no dial to keep them for.
     if (content.kind !== 'offer') return undefined;
-    if ([...this.#open.values()].filter((open) => open.answering).length >= MAX_ANSWERING) return undefined;
+    const answering = [...this.#open.values()].filter((open) => open.answering);
+    // The same page dialling anew has given up on its earlier dial; and one peer cannot keep the others waiting.
+    for (const open of answering) if (open.peer === from) open.dial.abort();
+    if (answering.filter((open) => open.peer !== from).length >= MAX_ANSWERING) return undefined;
     this.#start(from, id, false).connection.then(
       (connection) => this.#options.answered(from, connection),
       // The initiator is the one who waits for it and says that it failed.
@@ -92,11 +97,17 @@ export class Dialer {
     const open: Open = { peer, dial, answering: !initiator, seen: new Set() };
     const forget = () => this.#open.delete(key);
     this.#open.set(key, open);
-    dial.connection.then(() => {
-      open.answering = false;
-      // Late candidates still help a connection to a better path.
-      setTimeout(forget, LATE_SIGNALS_MS);
-    }, forget);
+    dial.connection.then(
+      () => {
+        open.answering = false;
+        // Late candidates still help a connection to a better path.
+        setTimeout(forget, LATE_SIGNALS_MS);
+      },
+      () => {
+        forget();
+        this.#options.release(dial.lane);
+      },
+    );
     return dial;
   }
 }

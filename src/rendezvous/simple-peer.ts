@@ -117,6 +117,11 @@ export class Dial {
     this.#feed({ type: signal.kind, sdp: signal.sdp });
   }
 
+  /** The lane of the connection in the making. */
+  get lane(): number {
+    return this.#made.lane;
+  }
+
   abort(): void {
     this.#peer.destroy();
   }

@@ -130,6 +130,7 @@ export class Room {
       self: this.#self.peer,
       ice: this.#outside.ice,
       adopt: (channel) => this.#outside.engine.adopt(channel),
+      release: (lane) => this.#outside.engine.close(lane),
       send: (to, box) => this.#carrier?.send(to, box),
       answered: (from, connection) => this.#connected(from, connection),
     });

@@ -11,6 +11,7 @@ import {
   ASKED_SLACK_BYTES,
   EARLY_REQUEST_MS,
   MAX_EARLY_REQUESTS,
+  MAX_FILES_PER_PEER,
   MAX_REQUESTS_OUTSTANDING,
   MiB,
 } from '../protocol/limits.ts';
@@ -36,6 +37,8 @@ export interface SenderPort {
 /** Read and hashed ahead of the wire, at most. */
 const MAX_AHEAD_BYTES = 4 * MiB;
 const MAX_AHEAD_PIECES = 4;
+/** Every file of a peer, accepted and ended twice over: more streams than that nobody needs on one lane. */
+const MAX_STOPPED = 2 * MAX_FILES_PER_PEER;
 
 interface Served {
   readonly manifest: Manifest;
@@ -103,6 +106,7 @@ export class Sender {
   stop(stream: number): void {
     this.#files.delete(stream);
     this.#stopped.add(stream);
+    if (this.#stopped.size > MAX_STOPPED) this.#fault(new Failure('protocol', 'streams without end'));
     this.#earlyCount -= this.#early.get(stream)?.length ?? 0;
     this.#early.delete(stream);
   }
