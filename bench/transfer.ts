@@ -64,7 +64,7 @@ export async function run(args: string[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'doorstep-bench-'));
   const server = await Server.start();
   const [alice, bob] = await Promise.all(
-    // Profiles on disk: without one, Chromium keeps staging in its browser process and pays for every byte there.
+    // Profiles on disk, as people have: without one, staging was seen to cost the browser process memory and time.
     ['alice', 'bob'].map((name) => Person.arrive(name, { profile: join(folder, name) })),
   );
   if (!alice || !bob) throw new Error('nobody came');

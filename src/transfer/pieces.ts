@@ -29,7 +29,7 @@ export class PieceQueue {
   }
 }
 
-/** Memory for pieces, used again: fresh megabytes cost the kernel more than the network costs us. */
+/** Memory for pieces, used again instead of allocated and cleared for each. */
 export class PiecePool {
   readonly #free: ArrayBuffer[] = [];
 

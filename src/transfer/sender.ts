@@ -200,7 +200,7 @@ export class Sender {
   async #run(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    // While one piece goes out, the next ones are read and hashed: reading has a latency that would otherwise be the rate.
+    // While one piece goes out, the next ones are read and hashed: the wire does not wait for the disk.
     const prepared: Prepared[] = [];
     while (!this.#dead) {
       this.#prepareAhead(prepared);

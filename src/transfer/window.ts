@@ -3,7 +3,7 @@
 
 import { MiB } from '../protocol/limits.ts';
 
-/** Measured on loopback (docs/decisions.md): below 4 MiB the sender idles while a piece is hashed and written; above 8 nothing is gained. */
+/** Eight small pieces: room for one to be hashed and written while others travel. Chosen, not yet measured. */
 const WINDOW_BYTES = 8 * MiB;
 
 /** Window for a lane, in bytes: never less than two pieces, so that one can travel while the next is asked for. */
