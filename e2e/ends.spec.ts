@@ -164,26 +164,34 @@ test('a browser without WebRTC is told so', async ({ server, bob }) => {
   await bob.seesNotice('unsupported-browser');
 });
 
-test('nonsense on a channel ends that link alone: the others go on, nothing is written', async ({
-  server,
-  alice,
-  bob,
-  carol,
-  makeFile,
-}) => {
-  const film = await makeFile('film.mp4', 48 * MiB);
-  await bob.keepControlChannels();
-  await alice.open(server.url);
-  const link = await alice.offer(film.path);
-  await Promise.all([bob.open(link), carol.open(link)]);
-  await carol.accept('film.mp4');
-  await carol.isMoving('film.mp4');
-  await bob.sees('film.mp4', 'offered');
-  await bob.sendOnControl('{"type":"surprise"}');
-  await alice.seesNotice('protocol');
-  await carol.sees('film.mp4', 'verified');
-  expect((await carol.save('film.mp4')).sha256).toBe(film.sha256);
-});
+const breaches: readonly [what: string, label: 'control' | 'data', message: string | readonly number[]][] = [
+  ['an unknown message', 'control', '{"type":"surprise"}'],
+  ['a file byte nobody asked for', 'data', [0x11, ...Array<number>(12).fill(0), ...Array<number>(32).fill(1), 7]],
+  ['a request past all sense', 'data', [0x10, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 1]],
+];
+for (const [what, label, message] of breaches) {
+  test(`somebody who sends ${what} is cut off, and everything else goes on`, async ({
+    server,
+    alice,
+    bob,
+    carol,
+    makeFile,
+  }) => {
+    const film = await makeFile('film.mp4', 48 * MiB);
+    await bob.keepConnections();
+    if (label === 'data') await bob.keepChannelsOnPage();
+    await alice.open(server.url);
+    const link = await alice.offer(film.path);
+    await Promise.all([bob.open(link), carol.open(link)]);
+    await carol.accept('film.mp4');
+    await carol.isMoving('film.mp4');
+    await bob.sees('film.mp4', 'offered');
+    await bob.sendOn(label, message);
+    await alice.seesNotice('protocol');
+    await carol.sees('film.mp4', 'verified');
+    expect((await carol.save('film.mp4')).sha256).toBe(film.sha256);
+  });
+}
 
 test('the server stops cleanly on Ctrl-C, with people in rooms', async ({ server, alice }) => {
   await alice.open(server.url);

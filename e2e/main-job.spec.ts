@@ -1,5 +1,7 @@
 // Drop a file, send the link, say yes, save it.
 
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { expect, test } from './fixtures.ts';
 import { readZip } from './zip.ts';
 
@@ -227,4 +229,37 @@ test('without a private file system files wait in memory, and the page says so',
   await bob.accept('small.txt');
   await bob.sees('small.txt', 'verified');
   expect((await bob.save('small.txt')).sha256).toBe(file.sha256);
+});
+
+test('a chosen folder is a reviewed tree: hidden and secret files stay unless ticked, paths travel', async ({
+  server,
+  alice,
+  bob,
+}, testInfo) => {
+  const folder = testInfo.outputPath('album');
+  const files = { 'one.txt': '1', 'summer/two.txt': '22', '.git/config': 'hidden', 'keys/id_rsa': 'secret' };
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), content);
+  }
+  await alice.open(server.url);
+  await alice.page.getByTestId('folder-input').setInputFiles(folder);
+  const ticked = await alice.page
+    .getByTestId('review-file')
+    .evaluateAll((rows) =>
+      rows.map((row) => [row.getAttribute('data-path'), row.getAttribute('data-ticked')].join(' ')).sort(),
+    );
+  expect(ticked).toEqual([
+    'album/.git/config false',
+    'album/keys/id_rsa false',
+    'album/one.txt true',
+    'album/summer/two.txt true',
+  ]);
+  await alice.page.getByTestId('offer-files').click();
+  await bob.open(await alice.page.getByTestId('share-link').inputValue());
+  await bob.accept('two.txt');
+  await bob.sees('two.txt', 'verified');
+  await expect(bob.page.getByTestId('incoming-file')).toHaveCount(2);
+  await expect(bob.incoming('two.txt')).toContainText('album/summer/');
+  expect((await bob.save('two.txt')).size).toBe(2);
 });

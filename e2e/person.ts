@@ -152,29 +152,53 @@ export class Person {
     return this.page.evaluate(() => (Reflect.get(window, 'counted') as { bytes: number }).bytes);
   }
 
-  /** Remembers the control channels the page makes, for `sendOnControl`; before `open`. */
-  async keepControlChannels(): Promise<void> {
+  /** Remembers the connections and channels the page makes, for `sendOn` and `connections`; before `open`. */
+  async keepConnections(): Promise<void> {
     await this.page.addInitScript(() => {
-      const controls: RTCDataChannel[] = [];
-      Object.assign(window, { controls });
+      const kept: [connection: RTCPeerConnection, channel: RTCDataChannel][] = [];
+      Object.assign(window, { kept });
       const create = Reflect.get(RTCPeerConnection.prototype, 'createDataChannel') as (
         ...args: unknown[]
       ) => RTCDataChannel;
       RTCPeerConnection.prototype.createDataChannel = function (this: RTCPeerConnection, ...args: unknown[]) {
         const channel = Reflect.apply(create, this, args);
-        if (args[0] === 'control') controls.push(channel);
+        if (args[0] === 'control' || args[0] === 'data') kept.push([this, channel]);
         return channel;
       };
     });
   }
 
-  /** Sends something of our own making to everyone this page is linked with. */
-  async sendOnControl(text: string): Promise<void> {
-    await this.page.evaluate((message) => {
-      for (const channel of Reflect.get(window, 'controls') as RTCDataChannel[]) {
-        if (channel.readyState === 'open') channel.send(message);
-      }
-    }, text);
+  /**
+   * Sends something of our own making to everyone this page is linked with: text on `control`, bytes on `data` (only from
+   * a page that keeps its channels).
+   */
+  async sendOn(label: 'control' | 'data', message: string | readonly number[]): Promise<void> {
+    await this.page.evaluate(
+      ([wanted, content]) => {
+        for (const [, channel] of Reflect.get(window, 'kept') as [RTCPeerConnection, RTCDataChannel][]) {
+          if (channel.label !== wanted || channel.readyState !== 'open') continue;
+          if (typeof content === 'string') channel.send(content);
+          else channel.send(new Uint8Array(content));
+        }
+      },
+      [label, message] as const,
+    );
+  }
+
+  /** How many connections of this page stand. */
+  connections(): Promise<number> {
+    return this.page.evaluate(() => {
+      const kept = Reflect.get(window, 'kept') as [RTCPeerConnection, RTCDataChannel][];
+      return new Set(kept.flatMap(([made]) => (made.connectionState === 'connected' ? [made] : []))).size;
+    });
+  }
+
+  /** Breaks the newest connection of this page. */
+  async breakNewestConnection(): Promise<void> {
+    await this.page.evaluate(() => {
+      const kept = Reflect.get(window, 'kept') as [RTCPeerConnection, RTCDataChannel][];
+      kept.findLast(([made]) => made.connectionState === 'connected')?.[0].close();
+    });
   }
 
   /** Waits until some of a file has arrived. */

@@ -98,6 +98,12 @@ export function fromBase64url(text: string): Bytes | undefined {
   return bits === 0 ? bytes : undefined;
 }
 
+/** Bytes of lower-case hexadecimal, or undefined. */
+export function fromHex(text: string): Bytes | undefined {
+  if (!/^(?:[0-9a-f]{2})*$/.test(text)) return undefined;
+  return Uint8Array.from(text.match(/../g) ?? [], (digits) => parseInt(digits, 16));
+}
+
 /** Lower-case hexadecimal. */
 export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -12,7 +12,7 @@ const candidate = v.strictObject({
 });
 const sdp = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_SIGNAL_BODY_BYTES));
 
-const schema = v.variant('kind', [
+export const dialSignal = v.variant('kind', [
   v.strictObject({ kind: v.literal('offer'), sdp }),
   v.strictObject({ kind: v.literal('answer'), sdp }),
   v.strictObject({
@@ -21,7 +21,7 @@ const schema = v.variant('kind', [
   }),
 ]);
 
-export type DialSignal = v.InferOutput<typeof schema>;
+export type DialSignal = v.InferOutput<typeof dialSignal>;
 export type Candidate = v.InferOutput<typeof candidate>;
 
 /** UTF-8 JSON of a signal. */
@@ -32,7 +32,7 @@ export function encodeDialSignal(signal: DialSignal): Bytes {
 /** A checked signal, or undefined: signals come from anyone who has the link, and a bad one is dropped, not punished. */
 export function decodeDialSignal(body: Bytes): DialSignal | undefined {
   try {
-    const result = v.safeParse(schema, JSON.parse(fromUtf8(body) ?? ''), { abortEarly: true });
+    const result = v.safeParse(dialSignal, JSON.parse(fromUtf8(body) ?? ''), { abortEarly: true });
     return result.success ? result.output : undefined;
   } catch {
     return undefined;

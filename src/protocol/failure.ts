@@ -12,6 +12,7 @@ export const failureCodes = [
   'room-full',
   'seat-taken',
   'connection-failed',
+  'authentication-failed',
   'peer-gone',
   'protocol',
   // Files

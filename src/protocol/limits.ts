@@ -33,6 +33,10 @@ export const ASKED_SLACK_BYTES = 64 * MiB;
 export const MAX_EARLY_REQUESTS = 1_024;
 export const EARLY_REQUEST_MS = 10_000;
 
+// Lanes.
+export const MAX_LANES_PER_LINK = 8;
+export const MAX_LANES_PER_PAGE = 12;
+
 // Signals.
 export const MAX_SIGNAL_BODY_BYTES = 8 * KiB;
 export const SIGNAL_PAD_BYTES = 256;

@@ -4,6 +4,7 @@
 
 import * as v from 'valibot';
 import { type Bytes, concat, fromBase64url, fromUtf8, sha256, utf8 } from './bytes.ts';
+import { dialSignal } from './dial-signal.ts';
 import { Failure, fileFailureCodes } from './failure.ts';
 import {
   MAX_CONTROL_BYTES,
@@ -75,6 +76,11 @@ const unsignedSchema = v.variant('type', [
   v.strictObject({ type: v.literal('pause'), fileIds }),
   v.strictObject({ type: v.literal('resume'), fileIds }),
   v.strictObject({ type: v.literal('failed'), fileIds, code: v.picklist(fileFailureCodes) }),
+  v.strictObject({
+    type: v.literal('lane'),
+    dial: id,
+    signal: v.variant('kind', [dialSignal, v.strictObject({ kind: v.literal('ready') })]),
+  }),
   v.strictObject({ type: v.literal('bye') }),
 ]);
 

@@ -1,4 +1,4 @@
-// What offers and deliveries need of a person: somebody to send to, and the lane their files travel on.
+// What offers and deliveries need of a person: somebody to send to, and the link their files travel on.
 
 import type { Message } from '../protocol/messages.ts';
 import type { Bytes } from '../protocol/bytes.ts';
@@ -6,7 +6,7 @@ import type { Failure } from '../protocol/failure.ts';
 
 export interface PersonChannel {
   readonly peer: string;
-  readonly lane: number;
+  readonly link: number;
   /** The session's transcript hash: what offers are hashed with. */
   readonly th: Bytes;
   send(message: Message): void;

@@ -260,7 +260,7 @@ describe('when the two lose each other', () => {
     expect([ids(bob), got(bob)]).toEqual([[id], [['a.txt', 'offered', undefined]]]);
     bob.incoming.accept([id]);
     await again.carry();
-    expect(alice.engine.last('serve')).toMatchObject({ lane: 2, stream: bob.engine.last('receive').stream });
+    expect(alice.engine.last('serve')).toMatchObject({ link: 2, stream: bob.engine.last('receive').stream });
     expect(new Set(bob.engine.streams('receive')).size).toBe(2);
     expect([sent(alice), got(bob)]).toEqual([[['bob', 'sending', undefined]], [['a.txt', 'receiving', undefined]]]);
   });

@@ -106,8 +106,8 @@ export class IncomingFiles {
       warning: nameWarning(file.name),
       state: file.state,
       bytes: file.bytes,
-      bytesPerSecond: file.state === 'receiving' ? file.meter.bytesPerSecond : undefined,
-      secondsLeft: file.state === 'receiving' ? file.meter.secondsLeft(file.offered.size) : undefined,
+      bytesPerSecond: file.state === 'receiving' ? file.meter.bytesPerSecond(this.#now()) : undefined,
+      secondsLeft: file.state === 'receiving' ? file.meter.secondsLeft(file.offered.size, this.#now()) : undefined,
       failure: file.failure,
       canUndo: file.undo !== undefined,
     }));
@@ -235,6 +235,28 @@ export class IncomingFiles {
     this.#send(file, 'resume');
   }
 
+  /** Whether a file is on its way here. */
+  get moving(): boolean {
+    return [...this.#byTransfer.values()].some(({ state }) => state === 'receiving');
+  }
+
+  /** Somebody who left is not coming back: their rows go, but for files that are whole. */
+  forget(peer: string): void {
+    for (const [id, file] of this.#files) {
+      if (file.peer !== peer || file.file) continue;
+      this.#forgetUndo(file);
+      this.#files.delete(id);
+      this.#names.delete(nameKey(file.name));
+    }
+  }
+
+  /** Bytes accepted from a person that are still to come. */
+  bytesToCome(peer: string): number {
+    return [...this.#byTransfer.values()]
+      .filter((file) => file.peer === peer && file.state === 'receiving')
+      .reduce((sum, file) => sum + file.offered.size - file.bytes, 0);
+  }
+
   /** The staged files with these ids: verified ones only. */
   staged(ids: readonly string[]): StagedFile[] {
     return ids.flatMap((id) => {
@@ -354,7 +376,7 @@ export class IncomingFiles {
     const started: [Transfer, number][] = [];
     for (const file of files) {
       const stream = newStream(streams);
-      file.transfer = { way: 'in', lane: channel.lane, stream };
+      file.transfer = { way: 'in', link: channel.link, stream };
       file.state = 'receiving';
       file.bytes = 0;
       file.failure = undefined;

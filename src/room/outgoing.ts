@@ -100,8 +100,8 @@ export class OutgoingFiles {
         peer,
         state,
         bytes,
-        bytesPerSecond: state === 'sending' ? meter.bytesPerSecond : undefined,
-        secondsLeft: state === 'sending' ? meter.secondsLeft(file.size) : undefined,
+        bytesPerSecond: state === 'sending' ? meter.bytesPerSecond(this.#now()) : undefined,
+        secondsLeft: state === 'sending' ? meter.secondsLeft(file.size, this.#now()) : undefined,
         failure,
       })),
     }));
@@ -123,6 +123,21 @@ export class OutgoingFiles {
         withdrawn: false,
         deliveries: new Map(),
       });
+    }
+  }
+
+  /** Whether a file is on its way to anybody. */
+  get moving(): boolean {
+    return this.#byTransfer.size > 0;
+  }
+
+  /** Somebody who left is not coming back: what they were offered and got is no longer listed. */
+  forget(peer: string): void {
+    for (const { deliveries } of this.#files.values()) {
+      const delivery = deliveries.get(peer);
+      if (!delivery) continue;
+      deliveries.delete(peer);
+      this.#byFileId.delete(delivery.fileId);
     }
   }
 
@@ -295,7 +310,7 @@ export class OutgoingFiles {
       for (const { fileId, stream } of files) {
         const found = offered.has(fileId) ? this.#byFileId.get(fileId) : undefined;
         if (!found) continue;
-        const transfer: Transfer = { way: 'out', lane: channel.lane, stream };
+        const transfer: Transfer = { way: 'out', link: channel.link, stream };
         // Accepted while it was being withdrawn: their requests find a stream that has ended.
         if (found.delivery.state === 'offered') this.#serve(found.file, found.delivery, transfer);
         else if (found.delivery.transfer?.stream !== stream) this.#engine.stop(transfer);

@@ -4,17 +4,19 @@
 // Until links are authenticated, whoever has the room link is let in, and the page says so.
 
 import { deriveRoomKeys, formatFragment, type RoomLink } from '../identity/room-link.ts';
+import { theirCertificate } from '../link/certificate.ts';
+import { Lanes, maxMessageBytes, type LaneDial } from '../link/lanes.ts';
 import { Link } from '../link/link.ts';
 import { pathOf, type Path } from '../link/path.ts';
 import { unauthenticatedSession } from '../link/session.ts';
 import { toBase64url, type Bytes } from '../protocol/bytes.ts';
 import { Failure, type FailureCode } from '../protocol/failure.ts';
-import { KiB } from '../protocol/limits.ts';
+import { MAX_LANES_PER_PAGE, MiB } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Seat } from '../rendezvous/signaling-server.ts';
 import type { Carrier, CarrierEvents, PeerId } from '../rendezvous/carrier.ts';
 import type { DialerOptions } from '../rendezvous/dialer.ts';
-import type { Connection } from '../rendezvous/simple-peer.ts';
+import type { Connection, DialOptions } from '../rendezvous/simple-peer.ts';
 import type { Engine } from '../transfer/client.ts';
 import type { PersonChannel } from './channel.ts';
 import { IncomingFiles, type IncomingView } from './incoming.ts';
@@ -61,8 +63,10 @@ interface Dialing {
 export interface Surroundings {
   readonly engine: Engine;
   readonly ice: () => RTCConfiguration;
+  newCertificate(): Promise<RTCCertificate>;
   openCarrier(seat: Seat, events: CarrierEvents): Carrier;
   openDialer(options: DialerOptions): Dialing;
+  dialLane(options: DialOptions): LaneDial;
   /** Monotonic milliseconds. */
   now(): number;
   changed(): void;
@@ -76,18 +80,29 @@ interface Person {
   state: PersonState;
   path: Path;
   link: Link | undefined;
-  lane: number;
+  lanes: Lanes | undefined;
   connection: Connection | undefined;
   channel: PersonChannel | undefined;
   dials: number;
+  /** Who dialled the link there is, and when it came about. */
+  dialledBy: PeerId;
+  linkedAt: number;
 }
 
 /** A broken link is tried again after this. */
 const REDIAL_MS = 1_000;
 const MAX_DIALS = 3;
+/** Two links to one person this close together are two dials that crossed. */
+const CROSSING_MS = 5_000;
+/** People who left and are still listed. */
+const MAX_GONE = 16;
+/** Speeds are worth a look this often while nothing is reported. */
+const TICK_MS = 1_000;
 const GOODBYE_MS = 1_000;
 const BLOCK_MS = 10 * 60 * 1000;
-const DEFAULT_MESSAGE_BYTES = 64 * KiB;
+/** With so much to come, a second lane is worth its dial (docs/decisions.md). */
+const SECOND_LANE_BYTES = 16 * MiB;
+const LANES_FOR_MUCH = 2;
 
 export class Room {
   readonly role: 'host' | 'guest';
@@ -99,9 +114,12 @@ export class Room {
   /** Who the carrier says is there. */
   readonly #present = new Set<PeerId>();
   readonly #blockedUntil = new Map<PeerId, number>();
+  readonly #adopt = (channel: RTCDataChannel) => this.#outside.engine.adopt(channel);
+  #ice: () => RTCConfiguration = () => ({});
   #fragment = '';
   #state: RoomState = 'opening';
   #carrier: Carrier | undefined;
+  #ticking: ReturnType<typeof setInterval> | undefined;
   #dialer: Dialing | undefined;
 
   constructor(role: 'host' | 'guest', self: Pick<Seat, 'peer' | 'token'>, outside: Surroundings) {
@@ -122,18 +140,23 @@ export class Room {
   /** Joins. Rejects only if the browser has no cryptography. */
   async open(link: RoomLink): Promise<void> {
     const keys = await deriveRoomKeys(link);
+    const certificates = [await this.#outside.newCertificate()];
     this.#fragment = await formatFragment(link);
+    this.#ice = () => ({ ...this.#outside.ice(), certificates });
     // Left while the keys were made: nothing of this room may begin.
     if (this.#over) return;
     this.#dialer = this.#outside.openDialer({
       sealKey: keys.seal,
       self: this.#self.peer,
-      ice: this.#outside.ice,
-      adopt: (channel) => this.#outside.engine.adopt(channel),
+      ice: this.#ice,
+      adopt: this.#adopt,
       release: (lane) => this.#outside.engine.close(lane),
       send: (to, box) => this.#carrier?.send(to, box),
-      answered: (from, connection) => this.#connected(from, connection),
+      answered: (from, connection) => this.#connected(from, connection, from),
     });
+    this.#ticking = setInterval(() => {
+      if (this.#incoming.moving || this.#outgoing.moving) this.#changed();
+    }, TICK_MS);
     this.#carrier = this.#outside.openCarrier({ room: toBase64url(keys.roomId), ...this.#self }, this.#carrierEvents());
     this.#changed();
   }
@@ -142,6 +165,7 @@ export class Room {
   close(): void {
     if (this.#over) return;
     this.#state = 'closed';
+    clearInterval(this.#ticking);
     this.#carrier?.close();
     for (const person of this.#people.values()) person.link?.close();
     this.#dialer?.close();
@@ -192,6 +216,9 @@ export class Room {
 
   accept(ids: readonly string[]): void {
     this.#act(() => this.#incoming.accept(ids));
+    for (const { peer, lanes } of this.#people.values()) {
+      if (this.#incoming.bytesToCome(peer) >= SECOND_LANE_BYTES) lanes?.want(LANES_FOR_MUCH);
+    }
   }
 
   decline(id: string): void {
@@ -277,7 +304,7 @@ export class Room {
     if (!person.link?.open) person.state = 'connecting';
     this.#changed();
     try {
-      this.#connected(peer, await this.#dialer.dial(peer));
+      this.#connected(peer, await this.#dialer.dial(peer), this.#self.peer);
     } catch (error) {
       this.#lost(person, Failure.from(error, 'connection-failed'));
     }
@@ -298,13 +325,18 @@ export class Room {
     this.#changed();
   }
 
-  #connected(peer: PeerId, connection: Connection): void {
+  #connected(peer: PeerId, connection: Connection, dialledBy: PeerId): void {
     const person = this.#person(peer);
     if (this.#over || this.#isBlocked(peer)) {
       connection.close();
       return;
     }
-    // The same page again: the newer connection is the one both have. Not told as a leaving.
+    if (this.#crossed(person, dialledBy)) {
+      connection.close();
+      this.#outside.engine.close(connection.lane);
+      return;
+    }
+    // The same page again: nobody dials who has a link, so the newer one is the one both have. Not told as a leaving.
     const before = person.link;
     person.link = undefined;
     before?.close();
@@ -317,22 +349,28 @@ export class Room {
       unauthenticatedSession,
       {
         message: (message, hash) => this.#handle(person, link, message, hash),
-        closed: (failure) => this.#closed(person, link, lane, connection, failure),
+        closed: (failure) => {
+          lanes.close();
+          this.#closed(person, link, lane, connection, failure);
+        },
       },
       () => this.#outside.now(),
     );
     const channel: PersonChannel = {
       peer,
-      lane,
+      link: lane,
       th: link.session.th,
       send: (message) => link.send(message),
       fail: (failure) => link.fail(failure),
     };
-    Object.assign(person, { state: 'ready', link, lane, connection, channel });
+    const lanes = this.#lanesOf(link, connection);
+    Object.assign(person, { state: 'ready', link, lanes, connection, channel, dialledBy });
+    person.linkedAt = this.#outside.now();
     connection.onconnectionstatechange = null;
     connection.addEventListener('connectionstatechange', () => this.#watch(person, link, connection));
     connection.onover = () => link.fail(new Failure('peer-gone', 'connection closed'));
-    this.#outside.engine.open(lane, connection.sctp?.maxMessageSize ?? DEFAULT_MESSAGE_BYTES);
+    this.#outside.engine.open(lane, lane, maxMessageBytes(connection));
+    this.#outside.engine.ask(lane);
     this.#incoming.personReady(channel);
     void this.#outgoing
       .personReady(channel)
@@ -344,6 +382,28 @@ export class Room {
       this.#changed();
     });
     this.#changed();
+  }
+
+  /** Both dialled at once: both keep the link that the lower peer id dialled. */
+  #crossed({ link, linkedAt, dialledBy: before }: Person, dialledBy: PeerId): boolean {
+    return !!link?.open && this.#outside.now() - linkedAt < CROSSING_MS && before < dialledBy;
+  }
+
+  #lanesOf(link: Link, connection: Connection): Lanes {
+    const { engine } = this.#outside;
+    return new Lanes({
+      dial: (options) => this.#outside.dialLane({ ...options, ice: this.#ice(), adopt: this.#adopt }),
+      certificate: () => theirCertificate(connection),
+      mayAdd: () => this.#laneCount() < MAX_LANES_PER_PAGE,
+      send: (message) => link.send(message),
+      open: (lane, maxBytes) => engine.open(connection.lane, lane, maxBytes),
+      ask: (lane) => engine.ask(lane),
+      release: (lane) => engine.close(lane),
+    });
+  }
+
+  #laneCount(): number {
+    return [...this.#people.values()].reduce((sum, { lanes }) => sum + (lanes ? lanes.count + 1 : 0), 0);
   }
 
   /** The browser's word on a connection: silent for a while, back, or over. */
@@ -362,7 +422,9 @@ export class Room {
     const { channel } = person;
     if (!channel || person.link !== link) return;
     try {
-      if (message.type === 'failed') {
+      if (message.type === 'lane') {
+        person.lanes?.handle(message);
+      } else if (message.type === 'failed') {
         this.#incoming.handleFailed(person.peer, message.fileIds, message.code);
         this.#outgoing.handleFailed(person.peer, message.fileIds, message.code);
       } else if (!this.#incoming.handle(channel, message, hash)) {
@@ -383,12 +445,24 @@ export class Room {
     this.#incoming.personGone(person.peer);
     // Replaced by a newer link of the same person.
     if (!person.link) return;
-    Object.assign(person, { link: undefined, channel: undefined, state: 'gone' });
+    Object.assign(person, { link: undefined, lanes: undefined, channel: undefined, state: 'gone' });
     if (this.#over) return;
     if (failure?.code === 'protocol') this.#blockedUntil.set(person.peer, this.#outside.now() + BLOCK_MS);
     this.#outside.tell({ code: failure?.code ?? 'peer-gone', about: nickname(person.peer) });
     if (failure) this.#lost(person, failure);
+    this.#forgetGone();
     this.#changed();
+  }
+
+  /** Whoever comes again and again under new names must not fill the page. What they gave that is whole stays. */
+  #forgetGone(): void {
+    const gone = [...this.#people.values()].filter(({ state, peer }) => state === 'gone' && !this.#present.has(peer));
+    for (const { peer } of gone.slice(0, -MAX_GONE)) {
+      this.#people.delete(peer);
+      this.#outgoing.forget(peer);
+      this.#incoming.forget(peer);
+      this.#outside.untell('peer-gone', nickname(peer));
+    }
   }
 
   #listenToEngine(): void {
@@ -404,7 +478,9 @@ export class Room {
         this.#act(() =>
           (transfer.way === 'out' ? this.#outgoing : this.#incoming).handleTransferFailed(transfer, failure),
         ),
-      fault: (lane, failure) => [...this.#people.values()].find((person) => person.lane === lane)?.link?.fail(failure),
+      laneClosed: (lane) => [...this.#people.values()].forEach(({ lanes }) => lanes?.closed(lane)),
+      fault: (id, failure) =>
+        [...this.#people.values()].find(({ channel }) => channel?.link === id)?.link?.fail(failure),
       lost: () => this.#engineLost(),
     };
   }
@@ -433,10 +509,12 @@ export class Room {
         state: 'connecting',
         path: 'direct',
         link: undefined,
-        lane: 0,
+        lanes: undefined,
         connection: undefined,
         channel: undefined,
         dials: 0,
+        dialledBy: '',
+        linkedAt: -Infinity,
       };
       this.#people.set(peer, person);
     }

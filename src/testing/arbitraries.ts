@@ -58,6 +58,14 @@ export const signedMessage: fc.Arbitrary<SignedMessage> = fc.oneof(
 export const unsignedMessage: fc.Arbitrary<UnsignedMessage> = fc.oneof(
   fc.record({ type: fc.constantFrom('withdraw', 'decline', 'cancel', 'pause', 'resume'), fileIds }),
   fc.record({ type: fc.constant('failed' as const), fileIds, code: fc.constantFrom(...fileFailureCodes) }),
+  fc.record({
+    type: fc.constant('lane' as const),
+    dial: id,
+    signal: fc.oneof(
+      fc.constant({ kind: 'ready' as const }),
+      fc.record({ kind: fc.constantFrom('offer' as const, 'answer' as const), sdp: fc.constant('v=0') }),
+    ),
+  }),
   fc.constant({ type: 'bye' as const }),
 );
 

@@ -29,6 +29,9 @@ export class FakeEngine implements Engine {
   open(): void {
     // Nothing travels here.
   }
+  ask(): void {
+    // Nothing travels here.
+  }
   close(): void {
     // Nothing travels here.
   }

@@ -11,14 +11,14 @@ import { FakeEngine } from './fake-engine.ts';
 /** One person's end of a session: what they sent and is still on its way, and why they ended it. */
 export class MemoryChannel implements PersonChannel {
   readonly peer: string;
-  readonly lane: number;
+  readonly link: number;
   readonly th: PersonChannel['th'];
   readonly onTheWay: Message[] = [];
   readonly failures: Failure[] = [];
 
   constructor(peer: string, session: number) {
     this.peer = peer;
-    this.lane = session;
+    this.link = session;
     this.th = new Uint8Array(32).fill(session);
   }
 

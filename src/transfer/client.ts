@@ -15,7 +15,9 @@ export interface EngineEvents {
   served(transfer: Transfer, root: Bytes): void;
   staged(transfer: Transfer, root: Bytes, file: File): void;
   failed(transfer: Transfer, failure: Failure): void;
-  fault(lane: number, failure: Failure): void;
+  /** A lane that is not a link's first is gone. */
+  laneClosed(lane: number): void;
+  fault(link: number, failure: Failure): void;
   lost(): void;
 }
 
@@ -28,7 +30,11 @@ export interface Engine {
   readonly staging: 'disk' | 'memory' | undefined;
   /** Takes a data channel, in the very task that created it. Returns the lane's number. */
   adopt(channel: RTCDataChannel): number;
-  open(lane: number, maxMessageBytes: number): void;
+  /** The lane is one of an authenticated link's (a link has the number of its first lane): requests on it are answered. */
+  open(link: number, lane: number, maxMessageBytes: number): void;
+  /** The other side answers on this lane. */
+  ask(lane: number): void;
+  /** Ends a lane, and its link if it was the first. */
   close(lane: number): void;
   serve(transfer: Transfer, file: File): void;
   receive(transfer: Transfer, size: number): void;
@@ -76,8 +82,12 @@ export class TransferWorker implements Engine {
     return lane;
   }
 
-  open(lane: number, maxMessageBytes: number): void {
-    this.#tell({ type: 'open', lane, maxMessageBytes });
+  open(link: number, lane: number, maxMessageBytes: number): void {
+    this.#tell({ type: 'open', link, lane, maxMessageBytes });
+  }
+
+  ask(lane: number): void {
+    this.#tell({ type: 'ask', lane });
   }
 
   close(lane: number): void {
@@ -126,8 +136,10 @@ export class TransferWorker implements Engine {
         return this.events?.staged(message, message.root, message.file);
       case 'failed':
         return this.events?.failed(message, failure(message));
+      case 'lane-closed':
+        return this.events?.laneClosed(message.lane);
       case 'fault':
-        return this.events?.fault(message.lane, failure(message));
+        return this.events?.fault(message.link, failure(message));
     }
   }
 }

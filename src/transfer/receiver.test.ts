@@ -8,6 +8,7 @@ import { noise } from '../testing/noise.ts';
 import { hashInStep, settle } from '../testing/scheduler.ts';
 import { manifestOf, pieceLength, rootOf } from './manifest.ts';
 import { Receiver, type ReceiverPort } from './receiver.ts';
+import { type ReceivingLane } from './receiving-lane.ts';
 import { windowBytes } from './window.ts';
 
 const STEP_BYTES = 128 * KiB;
@@ -25,17 +26,13 @@ function receiverOf(port: Partial<ReceiverPort> = {}) {
     return Promise.resolve();
   });
   const told = { whole: vi.fn(), failed: vi.fn(), fault: vi.fn() };
-  const receiver = new Receiver({
-    send: (bytes) => {
+  const receiver = new Receiver({ hash: sha256, write, ...told, ...port });
+  const addLane = (took = asked) =>
+    receiver.addLane((bytes) => {
       const frame = decodeFrame(bytes.buffer);
-      if (frame.kind === 'request') asked.push([frame.stream, frame.from]);
-    },
-    hash: sha256,
-    write,
-    ...told,
-    ...port,
-  });
-  return { receiver, asked, write, written, ...told };
+      if (frame.kind === 'request') took.push([frame.stream, frame.from]);
+    });
+  return { receiver, lane: addLane(), addLane, asked, write, written, ...told };
 }
 
 /** The frames of a piece of the noise every file here is made of. */
@@ -51,8 +48,8 @@ async function framesOf(stream: number, size: number, piece = 0): Promise<DataFr
   }));
 }
 
-async function deliver(receiver: Receiver, stream: number, size: number, piece = 0): Promise<void> {
-  for (const frame of await framesOf(stream, size, piece)) receiver.handleData(frame);
+async function deliver(lane: ReceivingLane, stream: number, size: number, piece = 0): Promise<void> {
+  for (const frame of await framesOf(stream, size, piece)) lane.handleData(frame);
   await settle();
 }
 
@@ -72,7 +69,7 @@ const blank = (frame: Partial<DataFrame>): DataFrame => ({
 
 describe('an accepted file', () => {
   test('is asked for piece by piece, written and compared with its root', async () => {
-    const { receiver, asked, write, written, whole, failed, fault } = receiverOf();
+    const { receiver, lane, asked, write, written, whole, failed, fault } = receiverOf();
     const size = 2 * MiB + 5;
     receiver.receive(1, size);
     expect(asked).toEqual([
@@ -80,7 +77,7 @@ describe('an accepted file', () => {
       [1, 1],
       [1, 2],
     ]);
-    for (const piece of [2, 0, 1]) await deliver(receiver, 1, size, piece);
+    for (const piece of [2, 0, 1]) await deliver(lane, 1, size, piece);
     expect(write.mock.calls.map(([stream, at, bytes]) => [stream, at, bytes.length])).toEqual([
       [1, 2 * MiB, 5],
       [1, 0, MiB],
@@ -96,25 +93,25 @@ describe('an accepted file', () => {
   });
 
   test('is received in the same memory, piece after piece', async () => {
-    const { receiver, write } = receiverOf();
+    const { receiver, lane, write } = receiverOf();
     receiver.receive(1, 3 * MiB);
-    for (const piece of [0, 1, 2]) await deliver(receiver, 1, 3 * MiB, piece);
+    for (const piece of [0, 1, 2]) await deliver(lane, 1, 3 * MiB, piece);
     expect(new Set(write.mock.calls.map(([, , bytes]) => bytes.buffer)).size).toBe(1);
   });
 
   test('may be named before its last byte is here', async () => {
-    const { receiver, whole } = receiverOf();
+    const { receiver, lane, whole } = receiverOf();
     receiver.receive(1, 100);
     receiver.handleRoot(1, await rootOfNoise(100));
     receiver.handleRoot(1, await rootOfNoise(100));
-    await deliver(receiver, 1, 100);
+    await deliver(lane, 1, 100);
     expect(whole).toHaveBeenCalledTimes(1);
   });
 
   test('is whole once, though it was named twice', async () => {
-    const { receiver, whole } = receiverOf();
+    const { receiver, lane, whole } = receiverOf();
     receiver.receive(1, 100);
-    await deliver(receiver, 1, 100);
+    await deliver(lane, 1, 100);
     const root = await rootOfNoise(100);
     receiver.handleRoot(1, root);
     receiver.handleRoot(1, root);
@@ -134,9 +131,9 @@ describe('an accepted file', () => {
   });
 
   test('with another root fails, once', async () => {
-    const { receiver, whole, failed, fault } = receiverOf();
+    const { receiver, lane, whole, failed, fault } = receiverOf();
     receiver.receive(1, 100);
-    await deliver(receiver, 1, 100);
+    await deliver(lane, 1, 100);
     receiver.handleRoot(1, await rootOfNoise(101));
     await settle();
     expect(failed.mock.calls).toEqual([[1, failureOf('hash-mismatch')]]);
@@ -144,17 +141,17 @@ describe('an accepted file', () => {
   });
 
   test('with a spoilt piece is asked for it once more, and fails at the second', async () => {
-    const { receiver, asked, write, failed } = receiverOf();
+    const { receiver, lane, asked, write, failed } = receiverOf();
     receiver.receive(1, 100);
     const spoilt = blank({ bytes: new Uint8Array(100) });
-    receiver.handleData(spoilt);
+    lane.handleData(spoilt);
     await settle();
     expect(asked).toEqual([
       [1, 0],
       [1, 0],
     ]);
     expect(failed).not.toHaveBeenCalled();
-    receiver.handleData(spoilt);
+    lane.handleData(spoilt);
     await settle();
     expect(failed.mock.calls).toEqual([[1, failureOf('hash-mismatch')]]);
     expect(write).not.toHaveBeenCalled();
@@ -163,13 +160,13 @@ describe('an accepted file', () => {
 
   test('that does not fit the disk fails alone', async () => {
     const write = (stream: number) => (stream === 1 ? Promise.reject(new Failure('disk-full')) : Promise.resolve());
-    const { receiver, failed, whole, fault } = receiverOf({ write });
+    const { receiver, lane, failed, whole, fault } = receiverOf({ write });
     receiver.receive(1, 2 * MiB);
     receiver.receive(2, 100);
     receiver.handleRoot(2, await rootOfNoise(100));
     const pieces = [...(await framesOf(1, 2 * MiB)), ...(await framesOf(1, 2 * MiB, 1))];
-    for (const frame of pieces) receiver.handleData(frame);
-    await deliver(receiver, 2, 100);
+    for (const frame of pieces) lane.handleData(frame);
+    await deliver(lane, 2, 100);
     expect(failed.mock.calls).toEqual([[1, failureOf('disk-full')]]);
     expect(whole.mock.calls.map(([stream]: unknown[]) => stream)).toEqual([2]);
     expect(fault).not.toHaveBeenCalled();
@@ -177,10 +174,10 @@ describe('an accepted file', () => {
 
   test('that is paused is asked for no more until it goes on, and what was asked for still comes', async () => {
     const size = WINDOW_BYTES + MiB;
-    const { receiver, asked, write } = receiverOf();
+    const { receiver, lane, asked, write } = receiverOf();
     receiver.receive(1, size);
     receiver.pause(1);
-    await deliver(receiver, 1, size);
+    await deliver(lane, 1, size);
     expect(write).toHaveBeenCalledTimes(1);
     expect(asked).toHaveLength(WINDOW_BYTES / MiB);
     receiver.resume(1);
@@ -189,10 +186,12 @@ describe('an accepted file', () => {
 
   test('that is stopped while it is written ends without a word', async () => {
     const writing: (() => void)[] = [];
-    const { receiver, whole, failed } = receiverOf({ write: () => new Promise((resolve) => writing.push(resolve)) });
+    const { receiver, lane, whole, failed } = receiverOf({
+      write: () => new Promise((resolve) => writing.push(resolve)),
+    });
     receiver.receive(1, 100);
     receiver.handleRoot(1, await rootOfNoise(100));
-    await deliver(receiver, 1, 100);
+    await deliver(lane, 1, 100);
     receiver.stop(1);
     writing[0]?.();
     await settle();
@@ -200,22 +199,22 @@ describe('an accepted file', () => {
   });
 
   test('that is stopped while it is hashed is not written', async () => {
-    const { receiver, write } = receiverOf();
+    const { receiver, lane, write } = receiverOf();
     receiver.receive(1, 100);
-    for (const frame of await framesOf(1, 100)) receiver.handleData(frame);
+    for (const frame of await framesOf(1, 100)) lane.handleData(frame);
     receiver.stop(1);
     await settle();
     expect(write).not.toHaveBeenCalled();
   });
 
   test('is over when the lane is closed', async () => {
-    const { receiver, asked, write, whole, failed, fault } = receiverOf();
+    const { receiver, lane, asked, write, whole, failed, fault } = receiverOf();
     receiver.receive(1, 100);
     receiver.close();
     receiver.receive(2, 100);
     receiver.resume(1);
     receiver.handleRoot(1, await rootOfNoise(100));
-    await deliver(receiver, 1, 100);
+    await deliver(lane, 1, 100);
     expect(asked).toHaveLength(1);
     expect([write, whole, failed, fault].flatMap(({ mock }) => mock.calls)).toEqual([]);
   });
@@ -224,14 +223,14 @@ describe('an accepted file', () => {
 describe('the window', () => {
   test('is filled at once, and each whole piece frees its place for the next', async () => {
     const size = 32 * MiB;
-    const { receiver, asked } = receiverOf();
+    const { receiver, lane, asked } = receiverOf();
     receiver.receive(1, size);
     expect(receiver.inFlightBytes).toBe(WINDOW_BYTES);
     expect(asked).toHaveLength(WINDOW_BYTES / MiB);
     const [first, ...rest] = await framesOf(1, 8 * MiB);
-    if (first) receiver.handleData(first);
+    if (first) lane.handleData(first);
     expect(receiver.inFlightBytes).toBe(WINDOW_BYTES);
-    for (const frame of rest) receiver.handleData(frame);
+    for (const frame of rest) lane.handleData(frame);
     expect(receiver.inFlightBytes).toBe(WINDOW_BYTES);
     expect(asked).toHaveLength(WINDOW_BYTES / MiB + 1);
   });
@@ -268,10 +267,10 @@ describe('the window', () => {
 
   test('stays shut while the disk is slow: no more than two windows are held', async () => {
     const size = 64 * MiB;
-    const { receiver, asked } = receiverOf({ write: () => new Promise(() => undefined) });
+    const { receiver, lane, asked } = receiverOf({ write: () => new Promise(() => undefined) });
     receiver.receive(1, size);
     for (let piece = 0; piece < asked.length; piece++) {
-      for (const frame of await framesOf(1, MiB)) receiver.handleData({ ...frame, piece });
+      for (const frame of await framesOf(1, MiB)) lane.handleData({ ...frame, piece });
       await settle();
     }
     expect(asked).toHaveLength((2 * WINDOW_BYTES) / MiB);
@@ -288,45 +287,45 @@ describe('a sender breaks the protocol with', () => {
     ['an offset off the grid', { offset: 100, hash: undefined }],
     ['an end off the grid', { bytes: new Uint8Array(100) }],
   ])('%s', async (_, frame) => {
-    const { receiver, asked, fault, write } = receiverOf();
+    const { receiver, lane, asked, fault, write } = receiverOf();
     receiver.receive(1, size);
     const before = asked.length;
-    receiver.handleData(blank(frame));
+    lane.handleData(blank(frame));
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
     // And nothing of that lane is taken or asked for any more.
-    await deliver(receiver, 1, size, 1);
+    await deliver(lane, 1, size, 1);
     receiver.receive(3, 100);
     expect([asked.length - before, write.mock.calls, fault.mock.calls.length]).toEqual([0, [], 1]);
   });
 
   test('anything before a file was accepted', () => {
-    const { receiver, fault } = receiverOf();
-    receiver.handleData(blank({}));
+    const { lane, fault } = receiverOf();
+    lane.handleData(blank({}));
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
   });
 
   test('the same bytes twice', async () => {
-    const { receiver, fault } = receiverOf();
+    const { receiver, lane, fault } = receiverOf();
     receiver.receive(1, size);
     const [first] = await framesOf(1, size);
-    for (const frame of [first, first]) if (frame) receiver.handleData(frame);
+    for (const frame of [first, first]) if (frame) lane.handleData(frame);
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
   });
 
   test('a piece it has whole', async () => {
-    const { receiver, fault } = receiverOf();
+    const { receiver, lane, fault } = receiverOf();
     receiver.receive(1, size);
-    await deliver(receiver, 1, size, 1);
+    await deliver(lane, 1, size, 1);
     expect(fault).not.toHaveBeenCalled();
-    await deliver(receiver, 1, size, 1);
+    await deliver(lane, 1, size, 1);
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
   });
 
   test('a piece of a file that still waits for its turn', async () => {
-    const { receiver, fault } = receiverOf();
+    const { receiver, lane, fault } = receiverOf();
     receiver.receive(1, 32 * MiB);
     receiver.receive(2, 100);
-    await deliver(receiver, 2, 100);
+    await deliver(lane, 2, 100);
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
   });
 
@@ -339,24 +338,24 @@ describe('a sender breaks the protocol with', () => {
   });
 
   test('a file that is whole', async () => {
-    const { receiver, fault, whole } = receiverOf();
+    const { receiver, lane, fault, whole } = receiverOf();
     receiver.receive(1, 100);
     receiver.handleRoot(1, await rootOfNoise(100));
-    await deliver(receiver, 1, 100);
+    await deliver(lane, 1, 100);
     expect(whole).toHaveBeenCalledTimes(1);
-    receiver.handleData(blank({}));
+    lane.handleData(blank({}));
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
   });
 
   test('more of a stopped file than was on its way', async () => {
-    const { receiver, fault, write } = receiverOf();
+    const { receiver, lane, fault, write } = receiverOf();
     receiver.receive(1, size);
     receiver.stop(1);
     receiver.stop(1);
-    await deliver(receiver, 1, size, 0);
-    await deliver(receiver, 1, size, 1);
+    await deliver(lane, 1, size, 0);
+    await deliver(lane, 1, size, 1);
     expect([fault.mock.calls, write.mock.calls]).toEqual([[], []]);
-    receiver.handleData(blank({}));
+    lane.handleData(blank({}));
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
   });
 });
@@ -366,4 +365,38 @@ test('a root for a file nobody knows says nothing', async () => {
   receiver.handleRoot(1, await rootOfNoise(100));
   await settle();
   expect([whole, failed, fault].flatMap(({ mock }) => mock.calls)).toEqual([]);
+});
+
+describe('several lanes', () => {
+  test('share the files, each within a window of its own, and take only what was asked on them', async () => {
+    const { receiver, lane, addLane, asked, fault } = receiverOf();
+    const onOther: typeof asked = [];
+    const other = addLane(onOther);
+    receiver.receive(1, 32 * MiB);
+    expect(asked).toHaveLength(windowBytes(MiB, 2) / MiB);
+    expect(onOther).toHaveLength(windowBytes(MiB, 2) / MiB);
+    expect(new Set([...asked, ...onOther].map(([, piece]) => piece)).size).toBe(asked.length + onOther.length);
+    const [mine = [], others = []] = [asked[0], onOther[0]];
+    for (const frame of await framesOf(1, 32 * MiB, others[1])) other.handleData(frame);
+    expect([asked.length, onOther.length]).toEqual([4, 5]);
+    expect(fault).not.toHaveBeenCalled();
+    other.handleData(blank({ piece: mine[1] ?? NaN }));
+    expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
+    expect(lane.inFlightBytes + other.inFlightBytes).toBe(0);
+  });
+
+  test('what a lane that closes owed is asked for on another', async () => {
+    const { receiver, lane, addLane, asked, whole } = receiverOf();
+    const onOther: typeof asked = [];
+    const other = addLane(onOther);
+    receiver.receive(1, 2 * MiB);
+    const owed = onOther.map(([, piece]) => piece);
+    expect(owed).toHaveLength(1);
+    other.close();
+    expect(asked.map(([, piece]) => piece)).toEqual([...[0, 1].filter((piece) => !owed.includes(piece)), ...owed]);
+    for (const piece of [0, 1]) await deliver(lane, 1, 2 * MiB, piece);
+    receiver.handleRoot(1, await rootOfNoise(2 * MiB));
+    await settle();
+    expect(whole).toHaveBeenCalledTimes(1);
+  });
 });

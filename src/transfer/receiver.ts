@@ -1,19 +1,19 @@
-// The receiving half of a lane: asks for the pieces of accepted files within a window, checks each by its SHA-256, hands
-// whole pieces to staging and compares the root at the end. A state machine like the sender.
+// The receiving half of a link: asks for the pieces of accepted files within a window, checks each by its SHA-256, hands
+// whole pieces to staging and compares the root at the end. A state machine like the sender. Each lane has its own window
+// and asks for itself, so a fast lane asks more; what a lane that closes still owed is asked for on another.
 //
 // It holds: frames are taken only for streams this side chose and pieces it asked for (C3, C4), a file ends exactly once
 // (C19), and is whole only if its size and root are right (C13).
 
 import { equal, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
-import { encodeRequest, HASH_BYTES, type DataFrame } from '../protocol/frames.ts';
-import { MAX_REQUESTS_OUTSTANDING } from '../protocol/limits.ts';
+import { HASH_BYTES, type DataFrame } from '../protocol/frames.ts';
 import { manifestOf, pieceLength, rootOf, type Manifest } from './manifest.ts';
 import { PieceBuffer, PiecePool, PieceQueue } from './pieces.ts';
+import { ReceivingLane } from './receiving-lane.ts';
 import { windowBytes } from './window.ts';
 
 export interface ReceiverPort {
-  send(frame: Bytes): void;
   hash(bytes: Bytes): Promise<Bytes>;
   /** Puts a checked piece into staging; its memory is used again afterwards. Throws Failure (`disk-full`, `memory-full`). */
   write(stream: number, at: number, bytes: Bytes): Promise<void>;
@@ -21,14 +21,13 @@ export interface ReceiverPort {
   whole(stream: number, root: Bytes): void;
   /** This file ended badly; its staging is to be freed. */
   failed(stream: number, failure: Failure): void;
-  /** The other side broke the protocol; nothing more happens on this lane. */
+  /** The other side broke the protocol; nothing more happens on this link. */
   fault(failure: Failure): void;
 }
 
 interface Receiving {
   readonly manifest: Manifest;
   readonly queue: PieceQueue;
-  readonly asked: Map<number, PieceBuffer>;
   readonly askedTwice: Set<number>;
   readonly hashes: Bytes;
   unstaged: number;
@@ -37,15 +36,12 @@ interface Receiving {
   root: Bytes | undefined;
 }
 
+/** Every file of a link that is being received. */
 export class Receiver {
   readonly #port: ReceiverPort;
   readonly #pool = new PiecePool();
   readonly #files = new Map<number, Receiving>();
-  /** Bytes that may still arrive for streams that ended, by stream. */
-  readonly #late = new Map<number, number>();
-  /** Asked for and not yet whole. */
-  #inFlightBytes = 0;
-  #requests = 0;
+  readonly #lanes = new Set<ReceivingLane>();
   /** Whole, and not yet hashed and written: bounded too, or a slow disk would fill the memory. */
   #unwrittenBytes = 0;
   #dead = false;
@@ -54,9 +50,21 @@ export class Receiver {
     this.#port = port;
   }
 
+  /** Another lane to ask on; `send` takes encoded requests. */
+  addLane(send: (frame: Bytes) => void): ReceivingLane {
+    const lane: ReceivingLane = new ReceivingLane({
+      data: (frame) => this.#handleData(lane, frame),
+      ask: (frame) => send(frame),
+      closed: (owed) => this.#laneClosed(lane, owed),
+    });
+    this.#lanes.add(lane);
+    this.#pull();
+    return lane;
+  }
+
   /** Bytes asked for and not yet whole. Never over windowBytes of the largest piece in use. */
   get inFlightBytes(): number {
-    return this.#inFlightBytes;
+    return [...this.#lanes].reduce((sum, lane) => sum + lane.inFlightBytes, 0);
   }
 
   /** Bytes of a stream that are checked and in staging. */
@@ -64,14 +72,13 @@ export class Receiver {
     return this.#files.get(stream)?.stagedBytes ?? 0;
   }
 
-  /** This side accepted a file of `size` bytes under a stream number of its choosing, never used before on this lane. */
+  /** This side accepted a file of `size` bytes under a stream number of its choosing, never used before on this link. */
   receive(stream: number, size: number, paused = false): void {
     if (this.#dead) return;
     const manifest = manifestOf(size);
     this.#files.set(stream, {
       manifest,
       queue: new PieceQueue(manifest.pieces),
-      asked: new Map(),
       askedTwice: new Set(),
       hashes: new Uint8Array(manifest.pieces * HASH_BYTES),
       unstaged: manifest.pieces,
@@ -111,48 +118,43 @@ export class Receiver {
     const file = this.#files.get(stream);
     if (!file) return;
     this.#files.delete(stream);
-    let outstanding = 0;
-    for (const piece of file.asked.values()) outstanding += piece.length;
-    this.#inFlightBytes -= outstanding;
-    this.#requests -= file.asked.size;
-    this.#late.set(stream, outstanding);
+    for (const lane of this.#lanes) lane.stop(stream);
     this.#pull();
   }
 
-  /** The lane is gone or was closed. */
+  /** The link is over. */
   close(): void {
     this.#dead = true;
     this.#files.clear();
+    for (const lane of this.#lanes) lane.close();
   }
 
-  handleData(frame: DataFrame): void {
-    if (this.#dead) return;
+  #handleData(lane: ReceivingLane, frame: DataFrame): void {
     const file = this.#files.get(frame.stream);
-    if (!file) {
-      this.#dropLate(frame);
-      return;
-    }
-    const piece = file.asked.get(frame.piece);
-    if (!piece) {
-      this.#fault(new Failure('protocol', 'piece never asked for'));
-      return;
-    }
     try {
-      if (!piece.fill(frame)) return;
+      if (!file) {
+        lane.dropLate(frame);
+        return;
+      }
+      const piece = lane.fill(frame);
+      if (!piece) return;
+      this.#unwrittenBytes += piece.length;
+      void this.#stage(frame.stream, file, frame.piece, piece).finally(() => {
+        piece.release();
+        this.#unwrittenBytes -= piece.length;
+        this.#pull();
+      });
+      // The freed window is the next request, before this piece is even hashed.
+      this.#pull();
     } catch (error) {
       this.#fault(Failure.from(error));
-      return;
     }
-    file.asked.delete(frame.piece);
-    this.#inFlightBytes -= piece.length;
-    this.#requests--;
-    this.#unwrittenBytes += piece.length;
-    void this.#stage(frame.stream, file, frame.piece, piece).finally(() => {
-      piece.release();
-      this.#unwrittenBytes -= piece.length;
-      this.#pull();
-    });
-    // The freed window is the next request, before this piece is even hashed.
+  }
+
+  /** What a lane owed is asked for again, on another. */
+  #laneClosed(lane: ReceivingLane, owed: Iterable<[stream: number, piece: number]>): void {
+    this.#lanes.delete(lane);
+    for (const [stream, piece] of owed) this.#files.get(stream)?.queue.giveBack(piece);
     this.#pull();
   }
 
@@ -191,31 +193,33 @@ export class Receiver {
     this.#port.whole(stream, root);
   }
 
-  #dropLate(frame: DataFrame): void {
-    const allowed = (this.#late.get(frame.stream) ?? -1) - frame.bytes.length;
-    if (allowed < 0) this.#fault(new Failure('protocol', 'data for a stream that was not asked for'));
-    else this.#late.set(frame.stream, allowed);
+  /** Requests pieces, one a turn from each file and on each lane, while the windows have room. */
+  #pull(): void {
+    let idle = 0;
+    for (const lane of this.#turns()) {
+      idle = this.#pullOne(lane) ? 0 : idle + 1;
+      if (idle >= this.#lanes.size) return;
+    }
   }
 
-  /** Requests pieces, one a turn from each file, while the window has room. */
-  #pull(): void {
-    while (!this.#dead && this.#requests < MAX_REQUESTS_OUTSTANDING) {
-      const next = this.#nextFile();
-      if (!next) return;
-      const [stream, file, index] = next;
-      const length = pieceLength(file.manifest, index);
-      const window = windowBytes(file.manifest.pieceBytes);
-      if (this.#inFlightBytes + length > window || this.#inFlightBytes + this.#unwrittenBytes + length > 2 * window)
-        return;
-      file.queue.take();
-      file.asked.set(index, new PieceBuffer(length, this.#pool));
-      this.#inFlightBytes += length;
-      this.#requests++;
-      // Files take turns.
-      this.#files.delete(stream);
-      this.#files.set(stream, file);
-      this.#port.send(encodeRequest(stream, index, index + 1));
-    }
+  *#turns(): Iterable<ReceivingLane> {
+    while (!this.#dead && this.#lanes.size > 0) yield* this.#lanes;
+  }
+
+  #pullOne(lane: ReceivingLane): boolean {
+    const next = this.#nextFile();
+    if (!next) return false;
+    const [stream, file, index] = next;
+    const length = pieceLength(file.manifest, index);
+    const window = windowBytes(file.manifest.pieceBytes, this.#lanes.size);
+    const held = this.inFlightBytes + this.#unwrittenBytes + length;
+    if (!lane.hasRoom(length, window) || held > 2 * window * this.#lanes.size) return false;
+    file.queue.take();
+    // Files take turns.
+    this.#files.delete(stream);
+    this.#files.set(stream, file);
+    lane.ask(stream, index, new PieceBuffer(length, this.#pool));
+    return true;
   }
 
   #nextFile(): [stream: number, file: Receiving, piece: number] | undefined {

@@ -8,6 +8,7 @@ import { noise } from '../testing/noise.ts';
 import { hashInStep, settle } from '../testing/scheduler.ts';
 import { rootOf } from './manifest.ts';
 import { Sender, type SenderPort } from './sender.ts';
+import { type SendingPort } from './sending-lane.ts';
 
 const STEP_BYTES = 64 * KiB;
 const FRAMES_A_PIECE = MiB / STEP_BYTES;
@@ -18,29 +19,33 @@ beforeEach(hashInStep);
 afterEach(() => vi.restoreAllMocks());
 
 /** A sender whose files are all the same noise, and what came of it. */
-function senderOf(port: Partial<SenderPort> = {}) {
+function senderOf(port: Partial<SenderPort & SendingPort> = {}) {
   const sent: DataFrame[] = [];
   const told = { served: vi.fn(), failed: vi.fn(), fault: vi.fn() };
   const timers: { ms: number; then: () => void }[] = [];
-  const sender = new Sender(
-    {
-      read: (_stream, start, end) => Promise.resolve(noise(end).slice(start)),
-      hash: sha256,
+  const sender = new Sender({
+    read: (_stream, start, end) => Promise.resolve(noise(end).slice(start)),
+    hash: sha256,
+    ...told,
+    after: (ms, then) => timers.push({ ms, then }),
+    ...port,
+  });
+  const addLane = (took = sent) =>
+    sender.addLane({
+      stepBytes: STEP_BYTES,
       send: (bytes) => {
         // The sender uses the memory again.
         const frame = decodeFrame(bytes.slice().buffer);
-        if (frame.kind === 'data') sent.push(frame);
+        if (frame.kind === 'data') took.push(frame);
       },
       drained: () => Promise.resolve(),
-      ...told,
-      after: (ms, then) => timers.push({ ms, then }),
       ...port,
-    },
-    STEP_BYTES,
-  );
-  const ask = (stream: number, from = 0, to = from + 1) => sender.handleRequest({ kind: 'request', stream, from, to });
+    });
+  const lane = addLane();
+  const ask = (stream: number, from = 0, to = from + 1, on = lane) =>
+    on.handleRequest({ kind: 'request', stream, from, to });
   const sentOf = (stream: number) => sent.filter((frame) => frame.stream === stream);
-  return { sender, sent, sentOf, ...told, timers, ask };
+  return { sender, lane, addLane, sent, sentOf, ...told, timers, ask };
 }
 
 describe('a served file', () => {
@@ -297,5 +302,45 @@ describe('a receiver', () => {
     expect(failed.mock.calls).toEqual([[1, failureOf('asked-too-often')]]);
     expect(sentOf(2)).toHaveLength(1);
     expect(fault).not.toHaveBeenCalled();
+  });
+});
+
+describe('several lanes', () => {
+  test('each get what was asked on them, and the file is named when all of it went out', async () => {
+    const { sender, addLane, sent, ask, served } = senderOf();
+    const onOther: DataFrame[] = [];
+    const other = addLane(onOther);
+    sender.serve(1, 3 * MiB);
+    ask(1, 1);
+    ask(1, 0, 1, other);
+    await settle();
+    expect(new Set(sent.map(({ piece }) => piece))).toEqual(new Set([1]));
+    expect(new Set(onOther.map(({ piece }) => piece))).toEqual(new Set([0]));
+    expect(served).not.toHaveBeenCalled();
+    ask(1, 2, 3, other);
+    await settle();
+    expect(served).toHaveBeenCalledTimes(1);
+  });
+
+  test('a lane that closes sends nothing more; the others go on', async () => {
+    const waiting: (() => void)[] = [];
+    const { sender, lane, addLane, sent, ask, served } = senderOf({
+      drained: () => new Promise((resolve) => waiting.push(resolve)),
+    });
+    const onOther: DataFrame[] = [];
+    const other = addLane(onOther);
+    sender.serve(1, MiB);
+    ask(1);
+    await settle();
+    lane.close();
+    ask(1);
+    ask(1, 0, 1, other);
+    for (let i = 0; i < 4 * FRAMES_A_PIECE; i++) {
+      await settle();
+      waiting.pop()?.();
+    }
+    expect(sent).toEqual([]);
+    expect(onOther).toHaveLength(FRAMES_A_PIECE);
+    expect(served).toHaveBeenCalledTimes(1);
   });
 });

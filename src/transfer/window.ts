@@ -6,7 +6,7 @@ import { MiB } from '../protocol/limits.ts';
 /** Eight small pieces: room for one to be hashed and written while others travel. Chosen, not yet measured. */
 const WINDOW_BYTES = 8 * MiB;
 
-/** Window for a lane, in bytes: never less than two pieces, so that one can travel while the next is asked for. */
-export function windowBytes(pieceBytes: number): number {
-  return Math.max(WINDOW_BYTES, 2 * pieceBytes);
+/** Window for one of a link's lanes, in bytes: never less than two pieces, so that one can travel while the next is asked for. */
+export function windowBytes(pieceBytes: number, lanes = 1): number {
+  return Math.max(WINDOW_BYTES / lanes, 2 * pieceBytes);
 }

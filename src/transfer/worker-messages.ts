@@ -1,5 +1,6 @@
-// What the page and its transfer worker say to each other. A lane is a number the page gave it; a stream is the
-// receiver-chosen number of one file on that lane; the two together and the direction name a transfer.
+// What the page and its transfer worker say to each other. A lane is a number the page gave it, a link the number of its
+// first lane; a stream is the receiver-chosen number of one file on that link; the two together and the direction name a
+// transfer.
 
 import type { Bytes } from '../protocol/bytes.ts';
 import type { FailureCode } from '../protocol/failure.ts';
@@ -19,20 +20,23 @@ export interface LaneChannel {
 export interface Transfer {
   /** `out`: we send, the other side chose the stream. `in`: we receive, the stream is ours. The two never mix. */
   readonly way: 'out' | 'in';
-  readonly lane: number;
+  readonly link: number;
   readonly stream: number;
 }
 
-export function transferKey({ way, lane, stream }: Transfer): string {
-  return `${way} ${lane} ${stream}`;
+export function transferKey({ way, link, stream }: Transfer): string {
+  return `${way} ${link} ${stream}`;
 }
 
 export type ToWorker =
   /** A data channel at its birth, or one end of a pump's port. Everything on it is dropped until `open`. */
   | { readonly type: 'adopt'; readonly lane: number; readonly channel: LaneChannel }
   | { readonly type: 'adopt-port'; readonly lane: number; readonly port: MessagePort }
-  /** The link of this lane is authenticated. */
-  | { readonly type: 'open'; readonly lane: number; readonly maxMessageBytes: number }
+  /** This lane is one of an authenticated link's: requests on it are answered. */
+  | { readonly type: 'open'; readonly link: number; readonly lane: number; readonly maxMessageBytes: number }
+  /** The other side answers on this lane too: it can be asked on. */
+  | { readonly type: 'ask'; readonly lane: number }
+  /** The lane is over, and if it was a link's first, so is the link. */
   | { readonly type: 'close'; readonly lane: number }
   | ({ readonly type: 'serve'; readonly file: File } & Transfer)
   | ({ readonly type: 'receive'; readonly size: number } & Transfer)
@@ -50,7 +54,9 @@ export type FromWorker =
   | ({ readonly type: 'served'; readonly root: Bytes } & Transfer)
   | ({ readonly type: 'staged'; readonly root: Bytes; readonly file: File } & Transfer)
   | ({ readonly type: 'failed'; readonly code: FailureCode; readonly detail: string } & Transfer)
-  | { readonly type: 'fault'; readonly lane: number; readonly code: FailureCode; readonly detail: string };
+  /** A lane closed under us. Of a link's first lane a fault of the link is told instead. */
+  | { readonly type: 'lane-closed'; readonly lane: number }
+  | { readonly type: 'fault'; readonly link: number; readonly code: FailureCode; readonly detail: string };
 
 /** What the two ends of a pump's port say: frames both ways, and how many bytes the page's channel has taken off its hands. */
 export type PumpMessage = { readonly frame: ArrayBuffer } | { readonly drained: number } | { readonly closed: true };

@@ -7,8 +7,9 @@ import { randomBytes, toBase64url } from '../protocol/bytes.ts';
 import { Failure, type FailureCode } from '../protocol/failure.ts';
 import { SIGNAL_PATH } from '../protocol/signal.ts';
 import { Dialer } from '../rendezvous/dialer.ts';
-import { iceConfiguration } from '../rendezvous/ice.ts';
+import { iceConfiguration, newCertificate } from '../rendezvous/ice.ts';
 import { SignalingServer } from '../rendezvous/signaling-server.ts';
+import { Dial } from '../rendezvous/simple-peer.ts';
 import { Room, type RoomView, type Told } from '../room/room.ts';
 import type { PickedFile } from '../room/outgoing.ts';
 import { saveBlob, zip } from '../storage/export.ts';
@@ -184,8 +185,10 @@ export class App {
       {
         engine: this.#engine,
         ice: iceConfiguration,
+        newCertificate,
         openCarrier: (seat, events) => new SignalingServer(signalingUrl(), seat, events),
         openDialer: (options) => new Dialer(options),
+        dialLane: (options) => new Dial(options),
         now: () => performance.now(),
         changed: () => this.#draw(),
         tell: (told) => this.tell(told),

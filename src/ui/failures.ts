@@ -36,6 +36,10 @@ export const sentences: Record<FailureCode, Sentence> = {
     'This browser cannot connect to other browsers directly.',
     'Doorstep needs WebRTC and Web Workers: use a current Chrome, Edge, Firefox or Safari.',
   ),
+  'authentication-failed': alert(
+    (about) => `${whom(about)} could not prove who they are, so the connection was closed.`,
+    'If this happens again, somebody may be interfering: ask for a new link over another channel.',
+  ),
   'no-signaling': alert(
     'The meeting point cannot be reached.',
     'Nobody new can come in until it is back. Files already on their way go on. This page keeps trying.',

@@ -1,12 +1,14 @@
-// A lane in memory: a Sender and a Receiver, the data channel between them, and the few control messages a room would
-// pass on. Frames take random times, in order or not. It watches the consent invariants while it runs.
+// A link in memory: a Sender and a Receiver, the lanes between them, and the few control messages a room would pass on.
+// Frames take random times, in order or not. It watches the consent invariants while it runs.
 
 import { createHash } from 'node:crypto';
 import type { Bytes } from '../protocol/bytes.ts';
 import { Failure, type FailureCode } from '../protocol/failure.ts';
 import { decodeFrame, type Frame } from '../protocol/frames.ts';
 import { Receiver } from '../transfer/receiver.ts';
+import { type ReceivingLane } from '../transfer/receiving-lane.ts';
 import { Sender } from '../transfer/sender.ts';
+import { type SendingLane } from '../transfer/sending-lane.ts';
 import { manifestOf, pieceLength } from '../transfer/manifest.ts';
 import { windowBytes } from '../transfer/window.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -14,14 +16,15 @@ import type { Scheduler } from './scheduler.ts';
 /** How a file ended, for the one who receives it. */
 export type End = 'whole' | 'withdrawn' | 'cancelled' | FailureCode;
 
-export interface LaneConditions {
+export interface LinkConditions {
   readonly stepBytes: number;
+  readonly lanes: number;
   /** Whether frames arrive in the order they were sent. Control messages always do. */
   readonly ordered: boolean;
   readonly maxDelayMs: number;
 }
 
-export interface LaneFile {
+export interface LinkFile {
   readonly stream: number;
   readonly content: Bytes;
   /** Pieces that arrive spoilt, and how many times. */
@@ -30,17 +33,22 @@ export interface LaneFile {
   readonly unreadable?: number | undefined;
 }
 
-/** One side of the wire: what is sent arrives after a while, unless the lane was cut. */
+/** One side of a wire: what is sent arrives after a while, unless the link was cut. */
 type Wire = (arrive: () => void) => void;
 
 interface Taking {
   readonly staged: Bytes;
   readonly written: Set<number>;
-  /** Bytes asked for that have not arrived. */
-  outstanding: number;
 }
 
-export class MemoryLane {
+interface Lane {
+  readonly sending: SendingLane;
+  readonly receiving: ReceivingLane;
+  /** Bytes asked for on it that have not arrived, by stream. */
+  readonly owed: Map<number, number>;
+}
+
+export class MemoryLink {
   readonly sender: Sender;
   readonly receiver: Receiver;
   /** What must never happen and did. */
@@ -50,57 +58,37 @@ export class MemoryLane {
   /** The control messages either way. */
   readonly #toTaker: Wire;
   readonly #toGiver: Wire;
-  readonly #files = new Map<number, LaneFile>();
+  readonly #files = new Map<number, LinkFile>();
   readonly #taking = new Map<number, Taking>();
   readonly #serving = new Set<number>();
   readonly #withdrawn = new Set<number>();
   readonly #spoilt = new Map<string, number>();
+  readonly #lanes: Lane[] = [];
+  readonly #conditions: LinkConditions;
   #cut = false;
 
-  constructor(scheduler: Scheduler, conditions: LaneConditions) {
+  constructor(scheduler: Scheduler, conditions: LinkConditions) {
     this.#scheduler = scheduler;
-    const wire = (ordered: boolean): Wire => {
-      let lastMs = 0;
-      return (arrive) => {
-        const atMs = scheduler.nowMs + scheduler.upTo(conditions.maxDelayMs);
-        lastMs = ordered ? Math.max(lastMs, atMs) : atMs;
-        scheduler.at(lastMs, () => !this.#cut && arrive());
-      };
-    };
-    const [data, requests] = [wire(conditions.ordered), wire(conditions.ordered)];
-    this.#toTaker = wire(true);
-    this.#toGiver = wire(true);
+    this.#conditions = conditions;
+    this.#toTaker = this.#wire(true);
+    this.#toGiver = this.#wire(true);
     const fault = (failure: Failure) => this.#violated(`fault: ${failure.message}`);
     const hash = async (bytes: Bytes) => {
       await scheduler.pause(1);
       return new Uint8Array(createHash('sha256').update(bytes).digest());
     };
-    this.sender = new Sender(
-      {
-        read: (stream, start, end) => this.#read(stream, start, end),
-        hash,
-        send: (frame) => {
-          // The sender uses the memory again.
-          const sent = this.#sent(frame.slice());
-          data(() => this.#arrived(sent));
-        },
-        drained: () => scheduler.pause(1),
-        served: (stream, root) => this.#toTaker(() => this.receiver.handleRoot(stream, root)),
-        failed: (stream, { code }) => {
-          this.#serving.delete(stream);
-          this.#toTaker(() => this.#stopTaking(stream, code));
-        },
-        fault,
-        after: (ms, then) => scheduler.after(ms, then),
+    this.sender = new Sender({
+      read: (stream, start, end) => this.#read(stream, start, end),
+      hash,
+      served: (stream, root) => this.#toTaker(() => this.receiver.handleRoot(stream, root)),
+      failed: (stream, { code }) => {
+        this.#serving.delete(stream);
+        this.#toTaker(() => this.#stopTaking(stream, code));
       },
-      conditions.stepBytes,
-    );
+      fault,
+      after: (ms, then) => scheduler.after(ms, then),
+    });
     this.receiver = new Receiver({
-      send: (frame) => {
-        const request = decodeFrame(frame.buffer);
-        this.#asked(request);
-        requests(() => request.kind === 'request' && this.sender.handleRequest(request));
-      },
       hash,
       write: (stream, at, bytes) => this.#write(stream, at, bytes),
       whole: (stream) => {
@@ -112,15 +100,56 @@ export class MemoryLane {
       failed: (stream, { code }) => this.#end(stream, code),
       fault,
     });
+    for (let lane = 0; lane < conditions.lanes; lane++) this.#addLane();
+  }
+
+  #wire(ordered: boolean): Wire {
+    let lastMs = 0;
+    return (arrive) => {
+      const atMs = this.#scheduler.nowMs + this.#scheduler.upTo(this.#conditions.maxDelayMs);
+      lastMs = ordered ? Math.max(lastMs, atMs) : atMs;
+      this.#scheduler.at(lastMs, () => !this.#cut && arrive());
+    };
+  }
+
+  #addLane(): void {
+    const { ordered, stepBytes } = this.#conditions;
+    const owed = new Map<number, number>();
+    const [data, requests] = [this.#wire(ordered), this.#wire(ordered)];
+    const sending = this.sender.addLane({
+      stepBytes,
+      send: (frame) => {
+        const sent = this.#sent(frame);
+        data(() => this.#arrived(receiving, owed, sent));
+      },
+      drained: () => this.#scheduler.pause(1),
+    });
+    const receiving = this.receiver.addLane((frame) => {
+      const request = decodeFrame(frame.buffer);
+      this.#asked(request, owed);
+      requests(() => request.kind === 'request' && sending.handleRequest(request));
+    });
+    this.#lanes.push({ sending, receiving, owed });
+  }
+
+  /** A lane that is not the first is gone; each side learns of it in its own time. */
+  closeLane(index: number): void {
+    const lane = index > 0 ? this.#lanes[index] : undefined;
+    if (!lane || this.#cut) return;
+    this.#scheduler.after(this.#scheduler.upTo(this.#conditions.maxDelayMs), () => lane.sending.close());
+    this.#scheduler.after(this.#scheduler.upTo(this.#conditions.maxDelayMs), () => {
+      lane.owed.clear();
+      lane.receiving.close();
+    });
   }
 
   /** The taker says yes to a file, unless it was withdrawn before. */
-  accept(file: LaneFile): void {
+  accept(file: LinkFile): void {
     const { stream, content } = file;
     if (this.#cut || this.ends.has(stream)) return;
     this.#files.set(stream, file);
     for (const [piece, times] of file.spoilt ?? []) this.#spoilt.set(`${stream} ${piece}`, times);
-    this.#taking.set(stream, { staged: new Uint8Array(content.length), written: new Set(), outstanding: 0 });
+    this.#taking.set(stream, { staged: new Uint8Array(content.length), written: new Set() });
     this.#toGiver(() => {
       if (this.#withdrawn.has(stream)) {
         this.sender.stop(stream);
@@ -156,7 +185,9 @@ export class MemoryLane {
 
   /** To be called after every step: bytes on their way are within the window. */
   watch(): void {
-    const outstanding = [...this.#taking.values()].reduce((sum, taking) => sum + taking.outstanding, 0);
+    const outstanding = this.#lanes
+      .flatMap(({ owed }) => [...owed])
+      .reduce((sum, [stream, bytes]) => sum + (this.#taking.has(stream) ? bytes : 0), 0);
     const largest = Math.max(
       0,
       ...[...this.#files.values()].map(({ content }) => manifestOf(content.length).pieceBytes),
@@ -224,7 +255,7 @@ export class MemoryLane {
     return frame;
   }
 
-  #asked(frame: Frame): void {
+  #asked(frame: Frame, owed: Map<number, number>): void {
     const taking = this.#taking.get(frame.stream);
     const file = this.#files.get(frame.stream);
     if (frame.kind !== 'request' || !taking || !file) {
@@ -232,14 +263,15 @@ export class MemoryLane {
       return;
     }
     const manifest = manifestOf(file.content.length);
-    for (let piece = frame.from; piece < frame.to; piece++) taking.outstanding += pieceLength(manifest, piece);
+    for (let piece = frame.from; piece < frame.to; piece++) {
+      owed.set(frame.stream, (owed.get(frame.stream) ?? 0) + pieceLength(manifest, piece));
+    }
   }
 
-  #arrived(frame: Frame): void {
+  #arrived(receiving: ReceivingLane, owed: Map<number, number>, frame: Frame): void {
     if (frame.kind !== 'data') return;
-    const taking = this.#taking.get(frame.stream);
-    if (taking) taking.outstanding -= frame.bytes.length;
-    this.receiver.handleData(frame);
+    owed.set(frame.stream, (owed.get(frame.stream) ?? 0) - frame.bytes.length);
+    receiving.handleData(frame);
   }
 
   #violated(what: string): void {

@@ -1,10 +1,10 @@
-// Sender and receiver together, over a lane with random delays, orders, pauses, stops, cuts and damage. Each run is one
+// Sender and receiver together, over a link of one to three lanes with random delays, orders, pauses, stops, cuts and damage. Each run is one
 // story, told again by its seed.
 
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FRAME_UNIT_BYTES, KiB, MiB } from '../protocol/limits.ts';
-import { MemoryLane, type End, type LaneConditions } from '../testing/memory-lane.ts';
+import { MemoryLink, type End, type LinkConditions } from '../testing/memory-link.ts';
 import { noise } from '../testing/noise.ts';
 import { hashInStep, Scheduler } from '../testing/scheduler.ts';
 
@@ -23,9 +23,10 @@ interface FileStory {
 
 interface Story {
   readonly seed: number;
-  readonly conditions: LaneConditions;
+  readonly conditions: LinkConditions;
   readonly files: readonly FileStory[];
   readonly cutAtMs?: number;
+  readonly closed?: { readonly lane: number; readonly atMs: number };
 }
 
 const size = fc.oneof(
@@ -34,7 +35,8 @@ const size = fc.oneof(
   fc.nat(4 * MiB),
 );
 const atMs = fc.nat(400);
-const conditions: fc.Arbitrary<LaneConditions> = fc.record({
+const conditions: fc.Arbitrary<LinkConditions> = fc.record({
+  lanes: fc.integer({ min: 1, max: 3 }),
   stepBytes: fc.constantFrom(16 * KiB, 32 * KiB, 64 * KiB, 128 * KiB),
   ordered: fc.boolean(),
   maxDelayMs: fc.constantFrom(0, 1, 20, 500),
@@ -51,42 +53,49 @@ function storyOf<T extends Partial<FileStory>>(mishap: fc.Arbitrary<T>): fc.Arbi
   });
 }
 
+/** The same, with a lane that closes on the way. */
+function losingLanes(story: fc.Arbitrary<Story>): fc.Arbitrary<Story> {
+  const closed = fc.record({ lane: fc.integer({ min: 1, max: 2 }), atMs: fc.nat(1_000) });
+  return fc.tuple(story, closed).map(([told, close]) => ({ ...told, closed: close }));
+}
+
 const streamOf = (index: number) => 1_000 + index;
 
 /** Tells a story and returns how each of its files ended; undefined for one that did not. */
-async function tell({ seed, conditions: given, files, cutAtMs }: Story): Promise<(End | undefined)[]> {
+async function tell({ seed, conditions: given, files, cutAtMs, closed }: Story): Promise<(End | undefined)[]> {
   const scheduler = new Scheduler(seed);
-  const lane = new MemoryLane(scheduler, given);
+  const link = new MemoryLink(scheduler, given);
   for (const [index, file] of files.entries()) {
     const stream = streamOf(index);
     const { acceptedAtMs, paused, stopped, spoilt, unreadable } = file;
     const content = noise(file.size, index * 1_000);
     scheduler.at(acceptedAtMs, () =>
-      lane.accept({ stream, content, unreadable, spoilt: new Map(spoilt && [[spoilt.piece, spoilt.times]]) }),
+      link.accept({ stream, content, unreadable, spoilt: new Map(spoilt && [[spoilt.piece, spoilt.times]]) }),
     );
     if (paused) {
-      scheduler.at(acceptedAtMs + paused.atMs, () => lane.receiver.pause(stream));
-      scheduler.at(acceptedAtMs + paused.atMs + paused.forMs, () => lane.receiver.resume(stream));
+      scheduler.at(acceptedAtMs + paused.atMs, () => link.receiver.pause(stream));
+      scheduler.at(acceptedAtMs + paused.atMs + paused.forMs, () => link.receiver.resume(stream));
     }
     if (stopped) {
-      scheduler.at(stopped.atMs, () => (stopped.by === 'giver' ? lane.withdraw(stream) : lane.cancel(stream)));
+      scheduler.at(stopped.atMs, () => (stopped.by === 'giver' ? link.withdraw(stream) : link.cancel(stream)));
     }
   }
-  if (cutAtMs !== undefined) scheduler.at(cutAtMs, () => lane.cut());
-  await scheduler.run(() => lane.watch());
-  expect(lane.violations).toEqual([]);
-  expect(lane.receiver.inFlightBytes === 0 || cutAtMs !== undefined).toBe(true);
-  return files.map((_, index) => lane.ends.get(streamOf(index)));
+  if (closed) scheduler.at(closed.atMs, () => link.closeLane(closed.lane));
+  if (cutAtMs !== undefined) scheduler.at(cutAtMs, () => link.cut());
+  await scheduler.run(() => link.watch());
+  expect(link.violations).toEqual([]);
+  expect(link.receiver.inFlightBytes === 0 || cutAtMs !== undefined).toBe(true);
+  return files.map((_, index) => link.ends.get(streamOf(index)));
 }
 
 const pausing = fc.option(fc.record({ atMs, forMs: fc.nat(3_000) }), { nil: undefined });
 
-test('every file arrives whole, whatever the delays, the order and the pauses', async () => {
-  const story = storyOf(pausing.map((paused) => (paused ? { paused } : {})));
+test('every file arrives whole, whatever the delays, the order, the pauses and the lanes that close', async () => {
+  const story = losingLanes(storyOf(pausing.map((paused) => (paused ? { paused } : {}))));
   const arrive = fc.asyncProperty(story, async (told) => {
     expect(await tell(told)).toEqual(told.files.map(() => 'whole'));
   });
-  await fc.assert(arrive, { numRuns: 120 });
+  await fc.assert(arrive, { numRuns: 200 });
 });
 
 test('a stopped file ends once, sends and asks nothing more, and the others arrive', async () => {
@@ -156,7 +165,7 @@ test('everything at once, and still every file ends once', async () => {
     },
     { requiredKeys: [] },
   );
-  const endOnce = fc.asyncProperty(storyOf(mishap), async (told) => {
+  const endOnce = fc.asyncProperty(losingLanes(storyOf(mishap)), async (told) => {
     expect(await tell(told)).not.toContain(undefined);
   });
   await fc.assert(endOnce, { numRuns: 100 });

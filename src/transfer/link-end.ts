@@ -1,0 +1,226 @@
+// This side's end of a link in the worker: its files both ways, its lanes, and where received files are staged.
+
+import { sha256, type Bytes } from '../protocol/bytes.ts';
+import { Failure } from '../protocol/failure.ts';
+import type { Sink, Staging } from '../storage/sink.ts';
+import { Receiver } from './receiver.ts';
+import { Sender } from './sender.ts';
+import type { WorkerLane } from './worker-lane.ts';
+import type { FromWorker, Moved, Transfer } from './worker-messages.ts';
+
+/** Files of one link that have a place in staging and are being filled. */
+const MAX_RECEIVING = 32;
+
+/** Reads a piece of a picked file. The browser refuses when the file is no longer the one that was picked. */
+async function readFile(file: File, start: number, end: number): Promise<Bytes> {
+  try {
+    return new Uint8Array(await file.slice(start, end).arrayBuffer());
+  } catch (error) {
+    const gone = error instanceof DOMException && error.name === 'NotFoundError';
+    throw Failure.from(error, gone ? 'file-unreadable' : 'file-changed');
+  }
+}
+
+export class LinkEnd {
+  readonly #id: number;
+  readonly #staging: Promise<Staging>;
+  readonly #tell: (message: FromWorker) => void;
+  readonly #files = new Map<number, File>();
+  readonly #sinks = new Map<number, Promise<Sink>>();
+  /** Streams whose file is whole: it outlives the link, until the page says `stop`. */
+  readonly #staged = new Set<number>();
+  /** Accepted, and waiting for a place: stream to size. */
+  readonly #queue = new Map<number, number>();
+  readonly #receiving = new Set<number>();
+  readonly #roots = new Map<number, Bytes>();
+  readonly #paused = new Set<number>();
+  /** Bytes of each transfer the page was last told of. */
+  readonly #reported = new Map<string, number>();
+  readonly #lanes = new Set<WorkerLane>();
+  readonly #sender: Sender;
+  readonly #receiver: Receiver;
+
+  constructor(id: number, staging: Promise<Staging>, tell: (message: FromWorker) => void) {
+    this.#id = id;
+    this.#staging = staging;
+    this.#tell = tell;
+    const fault = (failure: Failure) => this.#fault(failure);
+    this.#sender = new Sender({
+      read: (stream, start, end) => {
+        const file = this.#files.get(stream);
+        return file ? readFile(file, start, end) : Promise.reject(new Failure('internal', 'no such file'));
+      },
+      hash: sha256,
+      served: (stream, root) => tell({ type: 'served', ...this.#transfer('out', stream), root }),
+      failed: (stream, failure) => this.#failed('out', stream, failure),
+      fault,
+      after: (ms, then) => void setTimeout(then, ms),
+    });
+    this.#receiver = new Receiver({
+      hash: sha256,
+      write: async (stream, at, bytes) => (await this.#sinks.get(stream))?.write(at, bytes),
+      whole: (stream, root) => void this.#whole(stream, root),
+      failed: (stream, failure) => this.#failed('in', stream, failure),
+      fault,
+    });
+  }
+
+  /** Another lane of this link: requests on it are answered from now on. The first one carries the link. */
+  open(lane: WorkerLane, maxMessageBytes: number): void {
+    this.#lanes.add(lane);
+    lane.open(this.#sender, this.#receiver, maxMessageBytes, (failure) => {
+      this.#lanes.delete(lane);
+      if (!failure) return;
+      if (lane.id === this.#id || failure.code === 'protocol') this.#fault(failure);
+      else this.#tell({ type: 'lane-closed', lane: lane.id });
+    });
+  }
+
+  #fault(failure: Failure): void {
+    this.#end();
+    this.#tell({ type: 'fault', link: this.#id, code: failure.code, detail: failure.detail });
+  }
+
+  serve(stream: number, file: File): void {
+    this.#files.set(stream, file);
+    this.#sender.serve(stream, file.size);
+  }
+
+  /** Files take their places a few at a time: an open file is a handle, and thousands may be accepted at once. */
+  receive(stream: number, size: number): void {
+    this.#queue.set(stream, size);
+    this.#startQueued();
+  }
+
+  #startQueued(): void {
+    for (const [stream, size] of this.#queue) {
+      if (this.#receiving.size >= MAX_RECEIVING) return;
+      this.#queue.delete(stream);
+      this.#receiving.add(stream);
+      const sink = this.#staging.then((place) => place.open(size));
+      this.#sinks.set(stream, sink);
+      sink.then(
+        () => {
+          // Stopped while its place was made: not asked for.
+          if (this.#sinks.get(stream) !== sink) return;
+          this.#receiver.receive(stream, size, this.#paused.has(stream));
+          const root = this.#roots.get(stream);
+          if (root) this.#receiver.handleRoot(stream, root);
+        },
+        (error: unknown) => this.#failed('in', stream, Failure.from(error)),
+      );
+    }
+  }
+
+  pause(stream: number): void {
+    // Also of a file that still waits for its place.
+    this.#paused.add(stream);
+    this.#receiver.pause(stream);
+  }
+
+  resume(stream: number): void {
+    this.#paused.delete(stream);
+    this.#receiver.resume(stream);
+  }
+
+  root(stream: number, root: Bytes): void {
+    // The `done` of an empty file may come before there is a place for it.
+    this.#roots.set(stream, root);
+    this.#receiver.handleRoot(stream, root);
+  }
+
+  stop(way: 'out' | 'in', stream: number): void {
+    this.#reported.delete(`${way} ${stream}`);
+    if (way === 'out') {
+      this.#sender.stop(stream);
+      this.#files.delete(stream);
+      return;
+    }
+    this.#receiver.stop(stream);
+    this.#queue.delete(stream);
+    this.#roots.delete(stream);
+    this.#paused.delete(stream);
+    this.#staged.delete(stream);
+    const sink = this.#sinks.get(stream);
+    this.#sinks.delete(stream);
+    if (sink) discard(sink);
+    this.#doneReceiving(stream);
+  }
+
+  #doneReceiving(stream: number): void {
+    if (this.#receiving.delete(stream)) this.#startQueued();
+  }
+
+  #transfer(way: 'out' | 'in', stream: number): Transfer {
+    return { way, link: this.#id, stream };
+  }
+
+  #failed(way: 'out' | 'in', stream: number, failure: Failure): void {
+    this.stop(way, stream);
+    this.#tell({ type: 'failed', ...this.#transfer(way, stream), code: failure.code, detail: failure.detail });
+  }
+
+  close(): void {
+    this.#end();
+  }
+
+  /** Received files that are still to be saved. */
+  get holdsFiles(): boolean {
+    return this.#staged.size > 0;
+  }
+
+  /** The link is over: half-received files go, whole ones stay until the page says `stop`. */
+  #end(): void {
+    this.#sender.close();
+    this.#receiver.close();
+    for (const lane of this.#lanes) lane.close();
+    this.#files.clear();
+    this.#queue.clear();
+    this.#receiving.clear();
+    for (const [stream, sink] of this.#sinks) {
+      if (this.#staged.has(stream)) continue;
+      this.#sinks.delete(stream);
+      discard(sink);
+    }
+  }
+
+  async #whole(stream: number, root: Bytes): Promise<void> {
+    this.#staged.add(stream);
+    this.#roots.delete(stream);
+    try {
+      const file = await (await this.#sinks.get(stream))?.finish();
+      if (file) this.#tell({ type: 'staged', ...this.#transfer('in', stream), root, file });
+      this.#doneReceiving(stream);
+    } catch (error) {
+      this.#failed('in', stream, Failure.from(error));
+    }
+  }
+
+  /** The transfers that moved since this was last asked. */
+  *moved(): Iterable<Moved> {
+    for (const stream of this.#files.keys()) {
+      yield* this.#ifMoved('out', stream, this.#sender.sentBytes(stream));
+    }
+    for (const stream of this.#receiving) {
+      yield* this.#ifMoved('in', stream, this.#receiver.stagedBytes(stream));
+    }
+  }
+
+  *#ifMoved(way: 'out' | 'in', stream: number, bytes: number): Iterable<Moved> {
+    const key = `${way} ${stream}`;
+    if (bytes === (this.#reported.get(key) ?? 0)) return;
+    this.#reported.set(key, bytes);
+    yield { ...this.#transfer(way, stream), bytes };
+  }
+}
+
+function discard(sink: Promise<Sink>): void {
+  void sink.then(
+    (opened) =>
+      opened.discard().catch(() => {
+        // Gone already, with the site's data.
+      }),
+    // Never opened: nothing to free.
+    () => undefined,
+  );
+}

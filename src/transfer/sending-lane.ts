@@ -1,0 +1,149 @@
+// One lane of a sender: what was asked on it, and the loop that answers. While one piece goes out, the next ones are read
+// and hashed: the wire does not wait for the disk.
+
+import { type Bytes } from '../protocol/bytes.ts';
+import { Failure } from '../protocol/failure.ts';
+import { DATA_HEADER_BYTES, encodeData, HASH_BYTES, type RequestFrame } from '../protocol/frames.ts';
+import { MAX_REQUESTS_OUTSTANDING, MiB } from '../protocol/limits.ts';
+import { type Manifest } from './manifest.ts';
+
+/** What a sender needs of one lane. */
+export interface SendingPort {
+  /** File bytes a frame (see frameStep). */
+  readonly stepBytes: number;
+  /** Hands one frame to the lane, which copies it: its memory is used for the next one. */
+  send(frame: Bytes): void;
+  /** Resolves when the lane takes another frame. */
+  drained(): Promise<void>;
+}
+
+/** Read and hashed ahead of the wire, at most. */
+const MAX_AHEAD_BYTES = 4 * MiB;
+const MAX_AHEAD_PIECES = 4;
+
+/** A file being sent, and what of it went out. */
+export interface Served {
+  readonly manifest: Manifest;
+  readonly hashes: Bytes;
+  readonly sent: Uint8Array;
+  unsent: number;
+  askedBytes: number;
+  sentBytes: number;
+}
+
+/** Pieces [from, to). */
+interface Range {
+  from: number;
+  readonly to: number;
+}
+
+export interface PreparedPiece {
+  readonly bytes: Bytes;
+  readonly hash: Bytes;
+}
+
+interface Prepared {
+  readonly stream: number;
+  readonly file: Served;
+  readonly piece: number;
+  readonly ready: Promise<PreparedPiece | Failure>;
+}
+
+/** What a lane asks of its sender. */
+interface LaneOwner {
+  file(stream: number): Served | undefined;
+  request(request: RequestFrame): void;
+  prepare(stream: number, file: Served, piece: number): Promise<PreparedPiece | Failure>;
+  fail(stream: number, failure: Failure): void;
+  sent(stream: number, file: Served, piece: number, hash: Bytes): Promise<void>;
+  closed(): void;
+}
+
+export class SendingLane {
+  readonly #port: SendingPort;
+  readonly #owner: LaneOwner;
+  readonly #scratch: ArrayBuffer;
+  /** Ranges asked for and not yet prepared, by stream, in order. */
+  readonly #asked = new Map<number, Range[]>();
+  #running = false;
+  #dead = false;
+
+  constructor(port: SendingPort, owner: LaneOwner) {
+    this.#port = port;
+    this.#owner = owner;
+    this.#scratch = new ArrayBuffer(DATA_HEADER_BYTES + HASH_BYTES + port.stepBytes);
+  }
+
+  handleRequest(request: RequestFrame): void {
+    if (!this.#dead) this.#owner.request(request);
+  }
+
+  /** Takes a request the owner allows; false when too many wait already. */
+  ask({ stream, from, to }: RequestFrame): boolean {
+    const ranges = this.#asked.get(stream) ?? [];
+    if (ranges.length >= MAX_REQUESTS_OUTSTANDING) return false;
+    ranges.push({ from, to });
+    this.#asked.set(stream, ranges);
+    if (!this.#dead) void this.#run();
+    return true;
+  }
+
+  /** The lane is gone: what was asked on it is asked again elsewhere, or not at all. */
+  close(): void {
+    this.#dead = true;
+    this.#asked.clear();
+    this.#owner.closed();
+  }
+
+  /** The next piece to send, read and hashed in the background; files take turns. */
+  #prepareNext(): Prepared | undefined {
+    for (const [stream, ranges] of this.#asked) {
+      this.#asked.delete(stream);
+      const file = this.#owner.file(stream);
+      const range = ranges[0];
+      if (!file || !range) continue;
+      const piece = range.from++;
+      if (range.from === range.to) ranges.shift();
+      if (ranges.length) this.#asked.set(stream, ranges);
+      return { stream, file, piece, ready: this.#owner.prepare(stream, file, piece) };
+    }
+    return undefined;
+  }
+
+  #prepareAhead(prepared: Prepared[]): void {
+    let bytes = prepared.reduce((sum, { file }) => sum + file.manifest.pieceBytes, 0);
+    while (bytes < MAX_AHEAD_BYTES && prepared.length < MAX_AHEAD_PIECES) {
+      const next = this.#prepareNext();
+      if (!next) return;
+      prepared.push(next);
+      bytes += next.file.manifest.pieceBytes;
+    }
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    const prepared: Prepared[] = [];
+    while (!this.#dead) {
+      this.#prepareAhead(prepared);
+      const current = prepared.shift();
+      if (!current) break;
+      const ready = await current.ready;
+      if (ready instanceof Failure) this.#owner.fail(current.stream, ready);
+      else await this.#sendPiece(current, ready.bytes, ready.hash);
+    }
+    this.#running = false;
+  }
+
+  async #sendPiece({ stream, file, piece }: Prepared, bytes: Bytes, hash: Bytes): Promise<void> {
+    for (let offset = 0; offset < bytes.length; offset += this.#port.stepBytes) {
+      await this.#port.drained();
+      // Withdrawn or cancelled while waiting: this very frame does not leave.
+      if (this.#dead || this.#owner.file(stream) !== file) return;
+      const part = bytes.subarray(offset, offset + this.#port.stepBytes);
+      this.#port.send(encodeData(stream, piece, offset, hash, part, this.#scratch));
+      file.sentBytes += part.length;
+    }
+    await this.#owner.sent(stream, file, piece, hash);
+  }
+}
