@@ -41,7 +41,7 @@ async function pairs(sizeBytes: number, runs: number, folder: string, server: Se
     const name = `run-${pair}.bin`;
     await writeRandomFile(join(folder, name), sizeBytes);
     const link = await alice.offer(join(folder, name));
-    if (pair === 0) await bob.open(link);
+    if (pair === 0) await bob.enter(alice, link);
     await bob.sees(name, 'offered');
     // Browsers lower the priority of tabs behind others: each kind runs in front.
     await Promise.all([alice.page.bringToFront(), bob.page.bringToFront()]);

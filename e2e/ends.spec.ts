@@ -15,7 +15,7 @@ async function onItsWay(
 ): Promise<Made> {
   const film = await makeFile('film.mp4', size);
   await alice.open(server.url);
-  await bob.open(await alice.offer(film.path));
+  await bob.enter(alice, await alice.offer(film.path));
   await bob.accept('film.mp4');
   await bob.isMoving('film.mp4');
   return film;
@@ -91,6 +91,7 @@ test('the signaling server is away before anybody met: a notice, and all goes we
   await bob.seesNotice('no-signaling');
   await bob.isIn('opening');
   const again = await Server.start(server.port);
+  await alice.letIn(bob);
   await bob.accept('note.txt');
   await bob.sees('note.txt', 'verified');
   for (const person of [alice, bob]) {
@@ -108,6 +109,7 @@ test('a signaling server that accepts and then says nothing is told of too', asy
   await bob.page.keyboard.press('Enter');
   await bob.seesNotice('no-signaling');
   server.thaw();
+  await alice.letIn(bob);
   await bob.sees('a.txt', 'offered');
 });
 
@@ -182,7 +184,8 @@ for (const [what, label, message] of breaches) {
     if (label === 'data') await bob.keepChannelsOnPage();
     await alice.open(server.url);
     const link = await alice.offer(film.path);
-    await Promise.all([bob.open(link), carol.open(link)]);
+    await bob.enter(alice, link);
+    await carol.enter(alice, link);
     await carol.accept('film.mp4');
     await carol.isMoving('film.mp4');
     await bob.sees('film.mp4', 'offered');

@@ -8,7 +8,7 @@ test('much to come takes a second lane; little does not', async ({ server, alice
   const [small, large] = await Promise.all([makeFile('small.bin', 2 * MiB), makeFile('large.bin', 64 * MiB)]);
   await bob.keepConnections();
   await alice.open(server.url);
-  await bob.open(await alice.offer(small.path, large.path));
+  await bob.enter(alice, await alice.offer(small.path, large.path));
   await bob.accept('small.bin');
   await bob.sees('small.bin', 'verified');
   expect(await bob.connections()).toBe(1);
@@ -24,7 +24,7 @@ for (const breaks of ['alice', 'bob'] as const) {
     const breaker = breaks === 'alice' ? alice : bob;
     await breaker.keepConnections();
     await alice.open(server.url);
-    await bob.open(await alice.offer(film.path));
+    await bob.enter(alice, await alice.offer(film.path));
     await bob.accept('film.mp4');
     await expect.poll(() => breaker.connections()).toBe(2);
     await bob.isMoving('film.mp4');

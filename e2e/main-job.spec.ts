@@ -18,7 +18,7 @@ test('one file is accepted and saved whole, another is declined and sends no byt
   await alice.keepChannelsOnPage();
   await alice.open(server.url);
   const link = await alice.offer(wanted.path, unwanted.path);
-  await bob.open(link);
+  await bob.enter(alice, link);
   await bob.sees('wanted.bin', 'offered');
   expect(new URL(bob.page.url()).hash, 'the secret is taken out of the address bar').toBe('');
   await bob.decline('unwanted.txt');
@@ -52,7 +52,7 @@ test('files dropped on the page are reviewed like chosen ones, private ones unti
   await expect(row('.env')).toHaveAttribute('data-ticked', 'false');
   await expect(row('.env')).toHaveAttribute('data-warning', 'secret');
   await alice.page.getByTestId('offer-files').click();
-  await bob.open(await alice.page.getByTestId('share-link').inputValue());
+  await bob.enter(alice, await alice.page.getByTestId('share-link').inputValue());
   await bob.accept('dropped.txt');
   await bob.sees('dropped.txt', 'verified');
   await expect(bob.page.getByTestId('incoming-file')).toHaveCount(1);
@@ -63,7 +63,7 @@ test('every size at the edges of a piece arrives whole', async ({ server, alice,
   const sizes = [0, 1, MiB - 1, MiB, MiB + 1, 5 * MiB];
   const files = await Promise.all(sizes.map((size) => makeFile(`${size} bytes.txt`, size)));
   await alice.open(server.url);
-  await bob.open(await alice.offer(...files.map(({ path }) => path)));
+  await bob.enter(alice, await alice.offer(...files.map(({ path }) => path)));
   await bob.page.getByTestId('accept-all').click();
   for (const { name, sha256, size } of files) {
     await bob.sees(name, 'verified');
@@ -89,7 +89,7 @@ test('names with spaces, emoji and 200 characters are kept, bad ones are made sa
   await alice.review(...names.map((name) => ({ name, mimeType: 'text/plain', buffer: contents })));
   await alice.page.locator('[data-testid=review-file][data-path=".profile"] input').check();
   await alice.page.getByTestId('offer-files').click();
-  await bob.open(await alice.page.getByTestId('share-link').inputValue());
+  await bob.enter(alice, await alice.page.getByTestId('share-link').inputValue());
   for (const name of safe) {
     await bob.accept(name);
     await bob.sees(name, 'verified');
@@ -102,7 +102,7 @@ test('names with spaces, emoji and 200 characters are kept, bad ones are made sa
 test('256 MiB arrive whole, with percent, speed and time left on the way', async ({ server, alice, bob, makeFile }) => {
   const film = await makeFile('film.mp4', 256 * MiB);
   await alice.open(server.url);
-  await bob.open(await alice.offer(film.path));
+  await bob.enter(alice, await alice.offer(film.path));
   await bob.accept('film.mp4');
   await expect(bob.incoming('film.mp4')).toContainText(/\d+ % · [\d.]+ MB\/s · \d+ (s|min) left/);
   await expect(alice.outgoing('film.mp4')).toContainText(/\d+ % · [\d.]+ MB\/s/);
@@ -117,7 +117,8 @@ test('three people: each takes what they like, at the same time', async ({ serve
   const two = await makeFile('two.txt', 4 * MiB);
   await alice.open(server.url);
   const link = await alice.offer(one.path, two.path);
-  await Promise.all([bob.open(link), carol.open(link)]);
+  await bob.enter(alice, link);
+  await carol.enter(alice, link);
   await Promise.all([bob.accept('one.txt'), carol.accept('two.txt')]);
   await carol.accept('one.txt');
   await bob.decline('two.txt');
@@ -146,13 +147,13 @@ test('a guest offers too: those who are there at once, a later arrival when aske
   const back = await makeFile('back.txt', 2 * MiB);
   await alice.open(server.url);
   const link = await alice.offer(hello.path);
-  await bob.open(link);
+  await bob.enter(alice, link);
   await bob.isIn('inside');
   await bob.offer(back.path);
   await alice.accept('back.txt');
   await alice.sees('back.txt', 'verified');
   expect((await alice.save('back.txt')).sha256).toBe(back.sha256);
-  await carol.open(link);
+  await carol.enter(alice, link);
   await carol.sees('hello.txt', 'offered');
   await expect(carol.incoming('back.txt')).toHaveCount(0);
   await bob.page.getByTestId('offer-too').click();
@@ -164,7 +165,7 @@ test('withdraw, pause, cancel and undo each do what they say', async ({ server, 
     ['gone.txt', 'kept.txt', 'stopped.txt', 'second.txt'].map((name, i) => makeFile(name, (i + 1) * 12 * MiB)),
   );
   await alice.open(server.url);
-  await bob.open(await alice.offer(...files.map(({ path }) => path)));
+  await bob.enter(alice, await alice.offer(...files.map(({ path }) => path)));
   await bob.sees('gone.txt', 'offered');
   await alice.outgoing('gone.txt').getByTestId('withdraw').click();
   await bob.sees('gone.txt', 'withdrawn');
@@ -191,7 +192,7 @@ test('withdraw, pause, cancel and undo each do what they say', async ({ server, 
 test('several files are saved as one ZIP', async ({ server, alice, bob }) => {
   await alice.open(server.url);
   const file = (name: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(`this is ${name}`) });
-  await bob.open(await alice.offer(file('a.txt'), file('b.txt')));
+  await bob.enter(alice, await alice.offer(file('a.txt'), file('b.txt')));
   await bob.page.getByTestId('accept-all').click();
   await bob.sees('a.txt', 'verified');
   await bob.sees('b.txt', 'verified');
@@ -209,7 +210,7 @@ test('a browser that cannot move channels to a worker pumps them through the pag
   const file = await makeFile('pumped.txt', 9 * MiB);
   await Promise.all([alice.keepChannelsOnPage(), bob.keepChannelsOnPage()]);
   await alice.open(server.url);
-  await bob.open(await alice.offer(file.path));
+  await bob.enter(alice, await alice.offer(file.path));
   await bob.accept('pumped.txt');
   await bob.sees('pumped.txt', 'verified');
   expect((await bob.save('pumped.txt')).sha256).toBe(file.sha256);
@@ -224,7 +225,7 @@ test('without a private file system files wait in memory, and the page says so',
   const file = await makeFile('small.txt', 3 * MiB);
   await bob.breakStaging();
   await alice.open(server.url);
-  await bob.open(await alice.offer(file.path));
+  await bob.enter(alice, await alice.offer(file.path));
   await bob.seesNotice('memory-only');
   await bob.accept('small.txt');
   await bob.sees('small.txt', 'verified');
@@ -256,7 +257,7 @@ test('a chosen folder is a reviewed tree: hidden and secret files stay unless ti
     'album/summer/two.txt true',
   ]);
   await alice.page.getByTestId('offer-files').click();
-  await bob.open(await alice.page.getByTestId('share-link').inputValue());
+  await bob.enter(alice, await alice.page.getByTestId('share-link').inputValue());
   await bob.accept('two.txt');
   await bob.sees('two.txt', 'verified');
   await expect(bob.page.getByTestId('incoming-file')).toHaveCount(2);

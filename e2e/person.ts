@@ -62,6 +62,33 @@ export class Person {
     return this.page.goto(url);
   }
 
+  /** Opens a room link and is let in by its host. */
+  async enter(host: Person, link: string): Promise<void> {
+    await this.open(link);
+    await this.isIn('knocking');
+    await host.letIn(this);
+    await this.isIn('inside');
+  }
+
+  /** Lets in whoever knocks from that browser. */
+  async letIn(guest: Person): Promise<void> {
+    await (await this.knockOf(guest)).getByTestId('let-in').click();
+  }
+
+  async knockOf(guest: Person): Promise<Locator> {
+    return this.page.getByTestId('knock').and(this.page.locator(`[data-peer="${await guest.shortKey()}"]`));
+  }
+
+  /** The short key this browser is known by. */
+  async shortKey(): Promise<string> {
+    return (await this.page.getByTestId('room-state').getAttribute('data-peer')) ?? '';
+  }
+
+  /** Somebody else in the room, as listed here. */
+  async personOf(other: Person): Promise<Locator> {
+    return this.page.getByTestId('person').and(this.page.locator(`[data-peer="${await other.shortKey()}"]`));
+  }
+
   /** Chooses files and goes as far as the room link. */
   async offer(...files: Picked[]): Promise<string> {
     await this.review(...files);
@@ -198,6 +225,52 @@ export class Person {
     await this.page.evaluate(() => {
       const kept = Reflect.get(window, 'kept') as [RTCPeerConnection, RTCDataChannel][];
       kept.findLast(([made]) => made.connectionState === 'connected')?.[0].close();
+    });
+  }
+
+  /** Every record of this browser's IndexedDB, by name: bytes as hexadecimal, keys as what can be read of them. */
+  records(): Promise<Record<string, unknown>> {
+    return this.page.evaluate(async () => {
+      const found: Record<string, unknown> = {};
+      for (const { name: database = '' } of await indexedDB.databases()) {
+        const open = indexedDB.open(database);
+        await new Promise((resolve) => (open.onsuccess = resolve));
+        for (const store of Array.from(open.result.objectStoreNames)) {
+          const cursor = open.result.transaction(store).objectStore(store).openCursor();
+          await new Promise<void>((resolve) => {
+            cursor.onsuccess = () => {
+              if (!cursor.result) {
+                resolve();
+                return;
+              }
+              found[`${database}/${store}/${JSON.stringify(cursor.result.key)}`] = cursor.result.value;
+              cursor.result.continue();
+            };
+          });
+        }
+        open.result.close();
+      }
+      const keys: CryptoKey[] = [];
+      const readable = JSON.stringify(found, (_, value: unknown) => {
+        if (value instanceof CryptoKey) {
+          keys.push(value);
+          return { cryptoKey: value.algorithm.name, type: value.type, extractable: value.extractable };
+        }
+        if (value instanceof ArrayBuffer)
+          return Array.from(new Uint8Array(value), (b) => b.toString(16).padStart(2, '0')).join('');
+        if (ArrayBuffer.isView(value)) {
+          const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+          return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+        }
+        return value;
+      });
+      for (const key of keys) {
+        for (const format of ['raw', 'pkcs8', 'jwk'] as const) {
+          const exported = await crypto.subtle.exportKey(format, key).catch(() => undefined);
+          if (exported) throw new Error(`a key can be read as ${format}`);
+        }
+      }
+      return JSON.parse(readable) as Record<string, unknown>;
     });
   }
 

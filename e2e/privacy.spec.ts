@@ -2,8 +2,8 @@
 
 import { openSignal } from '../src/identity/seal.ts';
 import { deriveRoomKeys, parseLink } from '../src/identity/room-link.ts';
-import { fromBase64url, toHex } from '../src/protocol/bytes.ts';
-import { decodeDialSignal } from '../src/protocol/dial-signal.ts';
+import { fromBase64url, toBase64url, toHex } from '../src/protocol/bytes.ts';
+import { decodeBoxBody } from '../src/protocol/dial-signal.ts';
 import { parseFromClient } from '../src/protocol/signal.ts';
 import { expect, test } from './fixtures.ts';
 
@@ -24,7 +24,7 @@ test('the server is sent room ids, peer ids and sealed boxes, and no description
     mimeType: 'text/plain',
     buffer: Buffer.from('attack at dawn'),
   });
-  await bob.open(link);
+  await bob.enter(alice, link);
   await bob.accept('secret plan.txt');
   await bob.sees('secret plan.txt', 'verified');
 
@@ -39,14 +39,14 @@ test('the server is sent room ids, peer ids and sealed boxes, and no description
   }
   // Sealed, they are noise; opened with the link's key they are what we think they are.
   const opened = boxes.map((box) => openSignal(keys.seal, new Uint8Array(box)));
-  const kinds = opened.map((signal) => signal && decodeDialSignal(signal.body)?.kind);
-  expect(new Set(kinds)).toEqual(new Set(['offer', 'answer', 'candidates']));
+  const kinds = opened.map((signal) => signal && decodeBoxBody(signal.body)?.kind);
+  expect(new Set(kinds)).toEqual(new Set(['ring', 'door', 'offer', 'answer', 'candidates']));
 
   const seen = [...sent, ...requested, ...boxes.map((box) => box.toString('latin1'))].join('\n');
   for (const secret of ['v=0', 'candidate:', 'fingerprint', 'ice-ufrag', 'secret plan', 'attack at dawn', fragment]) {
     expect(seen, secret).not.toContain(secret);
   }
-  for (const bytes of [roomLink.secret, roomLink.hostPin, keys.seal]) {
+  for (const bytes of [roomLink.secret, roomLink.hostPin, keys.seal, keys.bind]) {
     const latin = Buffer.from(bytes).toString('latin1');
     for (const spelled of [latin, toHex(bytes), Buffer.from(bytes).toString('base64url')])
       expect(seen).not.toContain(spelled);
@@ -59,17 +59,18 @@ test('the link is in no title, address or storage that outlives the tab', async 
   await alice.open(server.url);
   const link = await alice.offer({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('a') });
   const fragment = new URL(link).hash.slice(1);
-  await bob.open(link);
+  await bob.enter(alice, link);
   await bob.isIn('inside');
-  for (const { page } of [alice, bob]) {
-    const kept = await page.evaluate(async () => ({
+  for (const person of [alice, bob]) {
+    const kept = await person.page.evaluate(async () => ({
       title: document.title,
       address: location.href,
       local: JSON.stringify(localStorage),
-      databases: (await indexedDB.databases()).map(({ name }) => name),
       caches: await caches.keys(),
     }));
-    expect(JSON.stringify(kept)).not.toContain(fragment);
-    expect(kept.databases).toEqual([]);
+    const { secret } = await parseLink(link);
+    const stored = JSON.stringify([kept, await person.records()]);
+    for (const told of [fragment, toHex(secret), toBase64url(secret)]) expect(stored).not.toContain(told);
+    expect(stored).toContain('identity');
   }
 });

@@ -46,8 +46,18 @@ async function story(shape: keyof typeof shapes, server: Server): Promise<void> 
   await host.page.getByTestId('qr').waitFor();
   await shoot(host, '3-waiting');
   await guest.open(await host.page.getByTestId('share-link').inputValue());
+  await guest.isIn('knocking');
+  await (await host.knockOf(guest)).waitFor();
+  await shoot(guest, '3-knocking');
+  await shoot(host, '3-knocked');
+  await host.letIn(guest);
   await guest.sees('film.mp4', 'offered');
   await shoot(guest, '4-offered');
+  await host.page.getByTestId('verify').click();
+  await host.page.getByTestId('person-menu').click();
+  await host.page.locator('summary').click();
+  await shoot(host, '4-confirming');
+  await host.page.getByTestId('sas-match').click();
   await guest.accept('Summer in Lisbon.jpg');
   await guest.sees('Summer in Lisbon.jpg', 'verified');
   await guest.accept('film.mp4');

@@ -28,7 +28,7 @@ const libraries = new Map([
   ['ws', /^signaling\//],
   ['sirv', /^signaling\//],
   ['svelte', /^src\/(?:ui\/|main\.ts$)/],
-  ['valibot', /^src\/(?:protocol|storage)\//],
+  ['valibot', /^src\/(?:protocol|identity|storage)\//],
 ]);
 
 /** Every module a source names, in whatever form of import; of a component, its scripts and its markup. */

@@ -16,13 +16,27 @@ declare const crypto: {
   getRandomValues<T extends Uint8Array | Uint32Array>(into: T): T;
   readonly subtle: {
     digest(algorithm: 'SHA-256', bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>;
+    generateKey(
+      algorithm: 'Ed25519',
+      extractable: false,
+      usages: readonly string[],
+    ): Promise<{ readonly publicKey: CryptoKey; readonly privateKey: CryptoKey }>;
+    generateKey(
+      algorithm: { name: 'AES-GCM'; length: 256 },
+      extractable: false,
+      usages: readonly string[],
+    ): Promise<CryptoKey>;
+    exportKey(format: 'raw', key: CryptoKey): Promise<ArrayBuffer>;
     importKey(
       format: 'raw',
       key: Uint8Array<ArrayBuffer>,
-      algorithm: 'HKDF',
+      algorithm: 'HKDF' | { name: 'HMAC'; hash: 'SHA-256' },
       extractable: false,
-      usages: ['deriveBits'],
+      usages: readonly string[],
     ): Promise<CryptoKey>;
+    sign(algorithm: 'Ed25519' | 'HMAC', key: CryptoKey, message: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>;
+    encrypt(algorithm: AesGcm, key: CryptoKey, plain: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>;
+    decrypt(algorithm: AesGcm, key: CryptoKey, sealed: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>;
     deriveBits(
       algorithm: { name: 'HKDF'; hash: 'SHA-256'; salt: Uint8Array<ArrayBuffer>; info: Uint8Array<ArrayBuffer> },
       key: CryptoKey,
@@ -30,3 +44,7 @@ declare const crypto: {
     ): Promise<ArrayBuffer>;
   };
 };
+interface AesGcm {
+  readonly name: 'AES-GCM';
+  readonly iv: Uint8Array<ArrayBuffer>;
+}

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bytes, decoderRuns, spoiltText } from '../testing/arbitraries.ts';
 import { failureOf, settled } from '../testing/expecting.ts';
+import { hex, vectors } from '../testing/vectors.ts';
 import { toBase64url, toHex } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
 import {
@@ -16,30 +17,25 @@ import {
 
 const count = (from: number, length: number) => Uint8Array.from({ length }, (_, i) => from + i);
 
-/** The vector of docs/protocol.md §1. */
-const golden = {
-  link: { secret: count(0, 16), hostPin: count(16, 16) },
-  fragment: 'AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fHsO1',
-  roomId: 'fa0bcd3b70086da6908bef9530a0c763',
-  seal: '5c6a0e3c20285dbc7d2d952cf9ec548e9772fb43ba59f370508a1ef1590b4f84',
-};
+const golden = vectors('link');
+const goldenLink = { secret: hex(golden['secret']), hostPin: hex(golden['hostPin']) };
+const fragment = golden['fragment'] ?? '';
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 const link: fc.Arbitrary<RoomLink> = fc.record({ secret: bytes(16), hostPin: bytes(16) });
 
 test('a link is spelled as the protocol says', async () => {
-  expect(await formatFragment(golden.link)).toBe(golden.fragment);
-  expect(await parseFragment(golden.fragment)).toEqual(golden.link);
+  expect(await formatFragment(goldenLink)).toBe(fragment);
+  expect(await parseFragment(fragment)).toEqual(goldenLink);
 });
 
 test('the keys of a link are those the protocol says', async () => {
-  const { roomId, seal } = await deriveRoomKeys(golden.link);
-  expect(toHex(roomId)).toBe(golden.roomId);
-  expect(toHex(seal)).toBe(golden.seal);
+  const { roomId, seal, bind } = await deriveRoomKeys(goldenLink);
+  expect([roomId, seal, bind].map(toHex)).toEqual([golden['roomId'], golden['seal'], golden['bind']]);
 });
 
 test('a host pin is that of the protocol', async () => {
-  expect(toHex(await hostPin(count(0, 32)))).toBe('b7bb0f1dfbd4718c6e7608596c0f1b0a');
+  expect(toHex(await hostPin(hex(golden['hostKey'])))).toBe(golden['pinOfHostKey']);
 });
 
 test('a new link names its host and a secret of its own', async () => {
@@ -65,7 +61,7 @@ test('any text is the one spelling of a link, or refused', async () => {
     fc.string({ unit: 'binary', maxLength: 60 }),
     bytes(0, 40).map(toBase64url),
     bytes(33).map((rest) => toBase64url(rest).replace(/^../, 'AQ')),
-    spoiltText(fc.constant(golden.fragment)),
+    spoiltText(fc.constant(fragment)),
   );
   const property = fc.asyncProperty(fragments, async (text) => {
     const parsed = await settled(parseFragment(text));
@@ -76,10 +72,10 @@ test('any text is the one spelling of a link, or refused', async () => {
 });
 
 test('every change of a single character is refused, and told from another version', async () => {
-  for (const [at, here] of golden.fragment.split('').entries()) {
+  for (const [at, here] of fragment.split('').entries()) {
     for (const there of `${ALPHABET}+/=%. é\u0000`) {
       if (there === here) continue;
-      const changed = golden.fragment.slice(0, at) + there + golden.fragment.slice(at + 1);
+      const changed = fragment.slice(0, at) + there + fragment.slice(at + 1);
       // The version is the first character and the upper two bits of the second.
       const otherVersion = (at === 0 || (at === 1 && ALPHABET.indexOf(there) >> 4 !== 1)) && ALPHABET.includes(there);
       const refused = await settled(parseFragment(changed));
@@ -91,16 +87,16 @@ test('every change of a single character is refused, and told from another versi
 test.each([
   ['nothing', ''],
   ['a hash alone', '#'],
-  ['two hashes', `##${golden.fragment}`],
-  ['a character short', golden.fragment.slice(0, -1)],
-  ['three bytes short', golden.fragment.slice(0, -4)],
-  ['a byte long', `${golden.fragment}AA`],
-  ['three bytes long', `${golden.fragment}AAAA`],
-  ['space around it', ` ${golden.fragment}`],
-  ['padding', `${golden.fragment}====`],
+  ['two hashes', `##${fragment}`],
+  ['a character short', fragment.slice(0, -1)],
+  ['three bytes short', fragment.slice(0, -4)],
+  ['a byte long', `${fragment}AA`],
+  ['three bytes long', `${fragment}AAAA`],
+  ['space around it', ` ${fragment}`],
+  ['padding', `${fragment}====`],
   ['the other base64', toBase64url(new Uint8Array(36).fill(255)).replace(/^../, 'AQ').replaceAll('_', '/')],
-  ['percent signs', golden.fragment.replace('A', '%41')],
-  ['full-width letters', golden.fragment.replace('A', 'Ａ')],
+  ['percent signs', fragment.replace('A', '%41')],
+  ['full-width letters', fragment.replace('A', 'Ａ')],
 ])('a fragment with %s is a bad link', async (_, text) => {
   expect(await settled(parseFragment(text))).toEqual(failureOf('bad-link'));
 });
@@ -112,7 +108,7 @@ test.each([0, 2, 255])('a link of version %d is one of another version, whatever
   }
 });
 
-test.each(['', 'https://example.org/', `https://example.org/#${golden.fragment}#`, `https://example.org/#a#b`])(
+test.each(['', 'https://example.org/', `https://example.org/#${fragment}#`, `https://example.org/#a#b`])(
   'pasting %j is a bad link',
   async (text) => {
     expect(await settled(parseLink(text))).toEqual(failureOf('bad-link'));

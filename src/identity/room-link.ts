@@ -30,7 +30,10 @@ export interface RoomLink {
 /** What everyone with the link derives from it. Only `roomId` ever leaves the page. */
 export interface RoomKeys {
   readonly roomId: Bytes;
+  /** Seals signals (secretbox key, 32 bytes). */
   readonly seal: Bytes;
+  /** Binds handshakes to the link (HMAC key, 32 bytes). */
+  readonly bind: Bytes;
 }
 
 /** SHA-256(CTX("host pin") ‖ key)[0..16]: commits a link to its host's Ed25519 public key (32 bytes). */
@@ -85,6 +88,6 @@ export async function deriveRoomKeys(link: RoomLink): Promise<RoomKeys> {
         bytes * 8,
       ),
     );
-  const [roomId, seal] = await Promise.all([derive('id', 16), derive('seal', 32)]);
-  return { roomId, seal };
+  const [roomId, seal, bind] = await Promise.all([derive('id', 16), derive('seal', 32), derive('bind', 32)]);
+  return { roomId, seal, bind };
 }

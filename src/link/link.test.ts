@@ -14,9 +14,10 @@ import {
 import { signedMessage, unsignedMessage } from '../testing/arbitraries.ts';
 import { controlChannels, MemoryControlChannel } from '../testing/control-channels.ts';
 import { failureOf } from '../testing/expecting.ts';
+import { plainSession } from '../testing/plain-session.ts';
 import { hashInStep, Scheduler, settle } from '../testing/scheduler.ts';
 import { Link } from './link.ts';
-import { unauthenticatedSession, type Session } from './session.ts';
+import type { Session } from './session.ts';
 
 const fileId = toBase64url(new Uint8Array(16));
 const pause: Message = { type: 'pause', fileIds: [fileId] };
@@ -27,13 +28,15 @@ const offer = {
 };
 
 interface Options {
+  /** Neither side was let in. */
+  readonly greeting?: boolean;
   readonly session?: Session;
   readonly now?: () => number;
   readonly onMessage?: (message: Message) => void;
 }
 
 /** A link on a channel, and what it told. */
-function linkOn(channel: MemoryControlChannel, { session = unauthenticatedSession, now, onMessage }: Options = {}) {
+function linkOn(channel: MemoryControlChannel, { session = plainSession, now, onMessage, greeting }: Options = {}) {
   const messages: Message[] = [];
   const hashes: (Bytes | undefined)[] = [];
   const closed = vi.fn<(failure: Failure | undefined) => void>();
@@ -42,7 +45,9 @@ function linkOn(channel: MemoryControlChannel, { session = unauthenticatedSessio
     messages.push(received);
     hashes.push(hash);
   };
-  return { link: new Link(channel, session, { message, closed }, now ?? (() => 0)), messages, hashes, closed };
+  const link = new Link(channel, session, { message, closed }, now ?? (() => 0));
+  if (!greeting) link.ready();
+  return { link, messages, hashes, closed };
 }
 
 function linked(options: Options = {}) {
@@ -68,7 +73,7 @@ describe('messages', () => {
         await scheduler.pause(100);
         return new Uint8Array(SIGNATURE_BYTES);
       };
-      const { alice, bob } = linked({ session: { ...unauthenticatedSession, sign } });
+      const { alice, bob } = linked({ session: { ...plainSession, sign } });
       for (const message of sent) alice.link.send(message);
       await scheduler.run();
       expect(bob.messages).toEqual(sent);
@@ -93,7 +98,7 @@ describe('messages', () => {
     const { alice, bob } = linked();
     for (const message of [pause, offer]) alice.link.send(message);
     await settle();
-    expect(bob.hashes).toEqual([undefined, await offerHash(unauthenticatedSession.th, signedJson(offer))]);
+    expect(bob.hashes).toEqual([undefined, await offerHash(plainSession.th, signedJson(offer))]);
   });
 
   test('too long to be taken are not sent: the link ends', async () => {
@@ -113,7 +118,7 @@ describe('a link is ended as broken by', () => {
     ['text over the limit', encodeUnsigned(pause).padEnd(MAX_CONTROL_BYTES + 1)],
     ['bytes over the limit', new ArrayBuffer(MAX_CONTROL_BYTES + 1)],
     ['text that is no message', 'hello'],
-    ['bytes that are no message', new ArrayBuffer(10)],
+    ['bytes that are no message', new Uint8Array(10).fill(0x77).buffer],
     ['no bytes', new ArrayBuffer(0)],
     ['a blob', new Blob([])],
     ['an unknown key', '{"type":"bye","x":1}'],
@@ -235,7 +240,7 @@ describe('the end', () => {
       return value;
     };
     vi.spyOn(crypto.subtle, 'digest').mockImplementation(() => soon(new ArrayBuffer(32)));
-    const session = { ...unauthenticatedSession, sign: () => soon(zeros) };
+    const session = { ...plainSession, sign: () => soon(zeros) };
     const { alice, bob, channel, otherChannel } = linked({ session });
     otherChannel.deliver(encodeSigned('offer', zeros, signedJson(offer)).buffer);
     bob.link.send(offer);
@@ -259,5 +264,58 @@ describe('the end', () => {
     alice.link.close();
     await settle();
     expect(channel.sent).toEqual([]);
+  });
+});
+
+describe('before the let-in', () => {
+  test.each<Message>([pause, offer, { type: 'lane', dial: fileId, signal: { kind: 'ready' } }])(
+    'a $type breaks the protocol',
+    async (message) => {
+      const { alice, bob } = linked({ greeting: true });
+      alice.link.send(message);
+      await settle();
+      expect([bob.messages, bob.closed.mock.calls]).toEqual([[], [[failureOf('protocol')]]]);
+    },
+  );
+
+  test('greetings are taken, and afterwards everything is', async () => {
+    const { alice, bob } = linked({ greeting: true });
+    const greetings: Message[] = [
+      { type: 'hello', rosterRev: 0 },
+      { type: 'knock', name: 'Alice', peerId: fileId },
+      { type: 'roster', signed: 'AAAA' },
+      { type: 'admit' },
+    ];
+    for (const message of greetings) alice.link.send(message);
+    await settle();
+    expect(bob.messages).toEqual(greetings);
+    bob.link.ready();
+    alice.link.send(pause);
+    await settle();
+    expect(bob.messages.at(-1)).toEqual(pause);
+  });
+
+  test('what follows a greeting waits until it was checked', async () => {
+    const [channel, otherChannel] = controlChannels();
+    const messages: Message[] = [];
+    const closed = vi.fn();
+    const link: Link = new Link(
+      otherChannel,
+      plainSession,
+      {
+        message: async (message) => {
+          await settle();
+          messages.push(message);
+          link.ready();
+        },
+        closed,
+      },
+      () => 0,
+    );
+    channel.send(encodeUnsigned({ type: 'admit' }));
+    channel.send(encodeUnsigned({ type: 'pause', fileIds: [fileId] }));
+    for (let i = 0; i < 5; i++) await settle();
+    expect(messages).toEqual([{ type: 'admit' }, pause]);
+    expect(closed).not.toHaveBeenCalled();
   });
 });

@@ -9,6 +9,7 @@ import {
   decodeUnsigned,
   encodeSigned,
   encodeUnsigned,
+  isGreeting,
   isSigned,
   offerHash,
   signedJson,
@@ -28,10 +29,12 @@ export interface ControlChannel {
 
 export interface LinkEvents {
   /** `hash` names an offer in this session; undefined for every other message. */
-  message(message: Message, hash: Bytes | undefined): void;
+  message(message: Message, hash: Bytes | undefined): void | Promise<void>;
   /** Once, and then nothing more. `undefined`: ended in good order, by a `bye` or by this side. */
   closed(failure: Failure | undefined): void;
 }
+
+const FIRST_SIGNED_TYPE = 0x10;
 
 /** Our own sending keeps clear of the limit the other side enforces. */
 const OWN_SHARE = 0.8;
@@ -48,9 +51,16 @@ export class Link {
   #receiving: Promise<void> = Promise.resolve();
   #waiting = 0;
   #open = true;
+  #ready = false;
 
-  /** `now`: monotonic milliseconds. */
-  constructor(channel: ControlChannel, session: Session, events: LinkEvents, now: () => number) {
+  /** `now`: monotonic milliseconds. `early`: what came before there was a link to take it. */
+  constructor(
+    channel: ControlChannel,
+    session: Session,
+    events: LinkEvents,
+    now: () => number,
+    early: readonly unknown[] = [],
+  ) {
     this.session = session;
     this.#channel = channel;
     this.#events = events;
@@ -59,10 +69,16 @@ export class Link {
     this.#shownOut = new TokenBucket(SHOWN_MESSAGES_PER_SECOND * OWN_SHARE, SHOWN_MESSAGES_BURST * OWN_SHARE, now());
     channel.onmessage = ({ data }) => this.#enqueue(data);
     channel.onclose = () => this.#end(new Failure('peer-gone', 'channel closed'));
+    for (const data of early) this.#enqueue(data);
   }
 
   get open(): boolean {
     return this.#open;
+  }
+
+  /** Both ends are members: from now on everything may be said, not only greetings. */
+  ready(): void {
+    this.#ready = true;
   }
 
   /** Sends after everything sent before it. What is sent on a closed link goes nowhere: its end was told. */
@@ -76,6 +92,12 @@ export class Link {
   close(): void {
     this.#transmit(encodeUnsigned({ type: 'bye' }));
     this.#end(undefined);
+  }
+
+  /** Says one last thing, after everything sent before it, and ends the link in good order. */
+  closeWith(message: Message): void {
+    this.send(message);
+    void this.#sending.then(() => this.close());
   }
 
   /** Ends the link because of what was found on it or on one of its lanes. */
@@ -119,22 +141,27 @@ export class Link {
   async #receive(data: unknown): Promise<void> {
     if (!this.#open) return;
     if (typeof data === 'string') {
-      this.#deliver(decodeUnsigned(data), undefined);
+      await this.#deliver(decodeUnsigned(data), undefined);
     } else if (data instanceof ArrayBuffer) {
+      // Types below 16 are the handshake's, which is over.
+      if ((new Uint8Array(data)[0] ?? FIRST_SIGNED_TYPE) < FIRST_SIGNED_TYPE)
+        throw new Failure('authentication-failed');
       const { message, signature, json } = decodeSigned(new Uint8Array(data));
       if (!this.session.verify(message.type, json, signature)) throw new Failure('protocol', 'signature');
-      this.#deliver(message, message.type === 'offer' ? await offerHash(this.session.th, json) : undefined);
+      await this.#deliver(message, message.type === 'offer' ? await offerHash(this.session.th, json) : undefined);
     }
   }
 
-  #deliver(message: Message, hash: Bytes | undefined): void {
+  async #deliver(message: Message, hash: Bytes | undefined): Promise<void> {
     if (!this.#open) return;
     if (message.type === 'bye') {
       this.#end(undefined);
       return;
     }
+    if (!this.#ready && !isGreeting(message)) throw new Failure('protocol', `${message.type} before the let-in`);
     if (isShown(message) && !this.#shownIn.take(this.#now())) throw new Failure('protocol', 'too many offers a second');
-    this.#events.message(message, hash);
+    // A greeting may take a while to check, and what follows it depends on it.
+    await this.#events.message(message, hash);
   }
 
   #end(failure: Failure | undefined): void {
@@ -148,5 +175,5 @@ export class Link {
 
 /** Messages a person will see, and which are therefore limited. */
 function isShown(message: Message): boolean {
-  return message.type === 'offer' || message.type === 'withdraw';
+  return message.type === 'offer' || message.type === 'withdraw' || message.type === 'knock';
 }

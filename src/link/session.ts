@@ -1,8 +1,10 @@
-// What a link's messages are bound to. Until links are authenticated there is one session for all: th is 32 zero bytes
-// and signatures are 64 zero bytes, in the final wire format; any other signature is refused.
+// What a link's signed messages are bound to: one handshake, and the keys it proved.
 
-import { equal, type Bytes } from '../protocol/bytes.ts';
-import { SIGNATURE_BYTES, type SignedType } from '../protocol/messages.ts';
+import { concat, context, type Bytes } from '../protocol/bytes.ts';
+import type { SignedType } from '../protocol/messages.ts';
+import { verify } from '../identity/ed25519.ts';
+import type { Authenticated } from '../identity/handshake.ts';
+import type { OwnKey } from '../identity/keys.ts';
 
 export interface Session {
   /** The transcript hash of the handshake, 32 bytes. */
@@ -11,11 +13,11 @@ export interface Session {
   verify(type: SignedType, json: Bytes, signature: Bytes): boolean;
 }
 
-const noSignature = new Uint8Array(SIGNATURE_BYTES);
-
-/** The session of a link nobody has authenticated. */
-export const unauthenticatedSession: Session = {
-  th: new Uint8Array(32),
-  sign: () => Promise.resolve(noSignature),
-  verify: (_type, _json, signature) => equal(signature, noSignature),
-};
+/** The session of a handshake: sig = Ed25519(key, CTX(type) ‖ th ‖ JSON bytes). */
+export function sessionOf({ th, theirKey }: Authenticated, own: OwnKey): Session {
+  return {
+    th,
+    sign: (type, json) => own.sign(concat(context(type), th, json)),
+    verify: (type, json, signature) => verify(theirKey, concat(context(type), th, json), signature),
+  };
+}

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { anyText, bytes, decoderRuns, deepJson, meddledJson, spoiltBytes } from '../testing/arbitraries.ts';
 import { utf8, type Bytes } from './bytes.ts';
-import { decodeDialSignal, encodeDialSignal, type Candidate, type DialSignal } from './dial-signal.ts';
+import { decodeBoxBody, encodeBoxBody, type Candidate, type DialSignal } from './dial-signal.ts';
 import { KiB, MAX_CANDIDATE_BYTES, MAX_CANDIDATES_PER_DIAL } from './limits.ts';
 
 const printable = fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 40 });
@@ -21,14 +21,14 @@ const signal: fc.Arbitrary<DialSignal> = fc.oneof(
 
 /** A bad signal is dropped; a good one is built afresh and can be sent on. */
 function expectSignalOrNothing(body: Bytes): void {
-  const decoded = decodeDialSignal(body);
-  const again = decoded && decodeDialSignal(encodeDialSignal(decoded));
+  const decoded = decodeBoxBody(body);
+  const again = decoded && decodeBoxBody(encodeBoxBody(decoded));
   expect(JSON.stringify(again)).toBe(JSON.stringify(decoded));
 }
 
 test('what is encoded is decoded', () => {
   const comesBack = fc.property(signal, (sent) => {
-    expect(decodeDialSignal(encodeDialSignal(sent))).toEqual(sent);
+    expect(decodeBoxBody(encodeBoxBody(sent))).toEqual(sent);
   });
   fc.assert(comesBack, decoderRuns);
 });
@@ -38,7 +38,7 @@ test('any bytes are a signal or nothing', () => {
 });
 
 test('a spoilt signal is another signal or nothing', () => {
-  fc.assert(fc.property(spoiltBytes(signal.map(encodeDialSignal)), expectSignalOrNothing), decoderRuns);
+  fc.assert(fc.property(spoiltBytes(signal.map(encodeBoxBody)), expectSignalOrNothing), decoderRuns);
 });
 
 test('a signal with a wrong value or a key too many is another signal or nothing', () => {
@@ -55,7 +55,7 @@ test.each<[string, DialSignal]>([
   ['as many candidates as a dial has', candidates(...Array<Candidate>(MAX_CANDIDATES_PER_DIAL).fill(plain))],
   ['a candidate without a section', candidates({ ...plain, sdpMid: null, sdpMLineIndex: null })],
 ])('%s is taken', (_, sent) => {
-  expect(decodeDialSignal(encodeDialSignal(sent))).toEqual(sent);
+  expect(decodeBoxBody(encodeBoxBody(sent))).toEqual(sent);
 });
 
 test.each<[string, DialSignal]>([
@@ -69,7 +69,7 @@ test.each<[string, DialSignal]>([
   ['a section name too long', candidates({ ...plain, sdpMid: 'x'.repeat(17) })],
   ['a section that cannot be', candidates({ ...plain, sdpMLineIndex: 8 })],
 ])('%s is dropped', (_, sent) => {
-  expect(decodeDialSignal(encodeDialSignal(sent))).toBeUndefined();
+  expect(decodeBoxBody(encodeBoxBody(sent))).toBeUndefined();
 });
 
 test.each([
@@ -81,9 +81,9 @@ test.each([
   ['depth', deepJson(100_000)],
   ['nothing', ''],
 ])('%s is dropped', (_, text) => {
-  expect(decodeDialSignal(utf8(text))).toBeUndefined();
+  expect(decodeBoxBody(utf8(text))).toBeUndefined();
 });
 
 test('invalid UTF-8 is dropped', () => {
-  expect(decodeDialSignal(new Uint8Array([0x7b, 0xff, 0x7d]))).toBeUndefined();
+  expect(decodeBoxBody(new Uint8Array([0x7b, 0xff, 0x7d]))).toBeUndefined();
 });

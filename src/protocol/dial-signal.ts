@@ -3,6 +3,7 @@
 
 import * as v from 'valibot';
 import { fromUtf8, utf8, type Bytes } from './bytes.ts';
+import { personName } from './person-name.ts';
 import { MAX_CANDIDATE_BYTES, MAX_CANDIDATES_PER_DIAL, MAX_SIGNAL_BODY_BYTES } from './limits.ts';
 
 const candidate = v.strictObject({
@@ -21,18 +22,26 @@ export const dialSignal = v.variant('kind', [
   }),
 ]);
 
+/** What a sealed box may say besides: is the host here; and the host's answer, with the name on the door. */
+const boxBody = v.variant('kind', [
+  dialSignal,
+  v.strictObject({ kind: v.literal('ring') }),
+  v.strictObject({ kind: v.literal('door'), name: personName }),
+]);
+
+export type BoxBody = v.InferOutput<typeof boxBody>;
 export type DialSignal = v.InferOutput<typeof dialSignal>;
 export type Candidate = v.InferOutput<typeof candidate>;
 
-/** UTF-8 JSON of a signal. */
-export function encodeDialSignal(signal: DialSignal): Bytes {
+/** UTF-8 JSON of what a box says. */
+export function encodeBoxBody(signal: BoxBody): Bytes {
   return utf8(JSON.stringify(signal));
 }
 
-/** A checked signal, or undefined: signals come from anyone who has the link, and a bad one is dropped, not punished. */
-export function decodeDialSignal(body: Bytes): DialSignal | undefined {
+/** What a box says, checked, or undefined: boxes come from anyone who has the link, and a bad one is dropped, not punished. */
+export function decodeBoxBody(body: Bytes): BoxBody | undefined {
   try {
-    const result = v.safeParse(dialSignal, JSON.parse(fromUtf8(body) ?? ''), { abortEarly: true });
+    const result = v.safeParse(boxBody, JSON.parse(fromUtf8(body) ?? ''), { abortEarly: true });
     return result.success ? result.output : undefined;
   } catch {
     return undefined;

@@ -10,6 +10,16 @@ export const MAX_CONTROL_BYTES = 64 * KiB;
 export const SHOWN_MESSAGES_PER_SECOND = 20;
 export const SHOWN_MESSAGES_BURST = 100;
 
+// Who may be in a room.
+export const HANDSHAKE_MS = 10_000;
+export const MAX_MEMBERS = 32;
+export const MAX_NAME_CHARS = 64;
+export const MAX_ROSTER_BYTES = 16 * KiB;
+export const MAX_PENDING_KNOCKS = 3;
+export const KNOCK_PAUSE_MS = 10_000;
+export const MAX_UNAUTHENTICATED = 4;
+export const DEFAULT_EXPIRY_SECONDS = 24 * 60 * 60;
+
 // Offers.
 export const MAX_FILES_PER_PEER = 10_000;
 export const MAX_OFFERS_PER_PEER = 1_024;

@@ -6,12 +6,14 @@ import * as v from 'valibot';
 import { type Bytes, concat, fromBase64url, fromUtf8, sha256, utf8 } from './bytes.ts';
 import { dialSignal } from './dial-signal.ts';
 import { Failure, fileFailureCodes } from './failure.ts';
+import { personName } from './person-name.ts';
 import {
   MAX_CONTROL_BYTES,
   MAX_FILE_BYTES,
   MAX_FILES_PER_MESSAGE,
   MAX_OFFERS_PER_PEER,
   MAX_PATH_CHARS,
+  MAX_ROSTER_BYTES,
   MAX_SNIPPET_BYTES,
   MAX_TYPE_CHARS,
 } from './limits.ts';
@@ -69,7 +71,22 @@ const signedSchemas = {
   verified: rooted,
 } as const;
 
+/** Why a knock was turned away. */
+export const turnedAwayCodes = ['declined', 'removed', 'locked', 'expired', 'busy'] as const;
+
 const unsignedSchema = v.variant('type', [
+  v.strictObject({ type: v.literal('hello'), rosterRev: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) }),
+  v.strictObject({
+    type: v.literal('roster'),
+    signed: v.pipe(
+      v.string(),
+      v.maxLength(Math.ceil((MAX_ROSTER_BYTES * 4) / 3)),
+      v.check((text) => fromBase64url(text) !== undefined, 'not canonical base64url'),
+    ),
+  }),
+  v.strictObject({ type: v.literal('knock'), name: personName, peerId: id }),
+  v.strictObject({ type: v.literal('admit') }),
+  v.strictObject({ type: v.literal('turned-away'), code: v.picklist(turnedAwayCodes) }),
   v.strictObject({ type: v.literal('withdraw'), fileIds }),
   v.strictObject({ type: v.literal('decline'), fileIds }),
   v.strictObject({ type: v.literal('cancel'), fileIds }),
@@ -98,6 +115,20 @@ const TYPE_BYTES = { offer: 0x20, accept: 0x21, done: 0x22, verified: 0x23 } as 
   number
 >;
 const TYPES = new Map<number, SignedType>(Object.entries(TYPE_BYTES).map(([type, byte]) => [byte, type as SignedType]));
+
+/** What may be said on a link before its two ends are known to be members of the room. */
+const GREETINGS: ReadonlySet<Message['type']> = new Set([
+  'hello',
+  'roster',
+  'knock',
+  'admit',
+  'turned-away',
+  'bye',
+] satisfies Message['type'][]);
+
+export function isGreeting(message: Message): boolean {
+  return GREETINGS.has(message.type);
+}
 
 /** Whether this message carries a signature. */
 export function isSigned(message: Message): message is SignedMessage {

@@ -2,15 +2,16 @@
 // everything that does not fit (other recipients, other senders, repeated numbers, unknown dials) is dropped unanswered,
 // because whoever has the link can make such boxes, and it must cost nothing but a failed dial.
 
-import { decodeDialSignal, encodeDialSignal, type DialSignal } from '../protocol/dial-signal.ts';
+import { decodeBoxBody, encodeBoxBody, type BoxBody, type DialSignal } from '../protocol/dial-signal.ts';
 import { fromBase64url, randomBytes, toBase64url, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
+import { MAX_UNAUTHENTICATED } from '../protocol/limits.ts';
 import { openSignal, sealSignal } from '../identity/seal.ts';
 import type { PeerId } from './carrier.ts';
 import { Dial, type Adopt, type Connection } from './simple-peer.ts';
 
 /** Dials from others that are under way at once. */
-const MAX_ANSWERING = 8;
+const MAX_ANSWERING = MAX_UNAUTHENTICATED;
 /** An offer, an answer or candidates: no dial needs more numbers. */
 const MAX_SEQ = 64;
 const LATE_SIGNALS_MS = 30_000;
@@ -23,6 +24,10 @@ export interface DialerOptions {
   /** The connection of this lane never came about. */
   readonly release: (lane: number) => void;
   readonly send: (to: PeerId, box: Bytes) => void;
+  /** Whether a dial from this peer is answered; otherwise it is dropped unanswered. */
+  readonly answers: (from: PeerId) => boolean;
+  /** A ring, or the answer to one. */
+  readonly heard: (from: PeerId, body: BoxBody) => void;
   /** Somebody dialled us and the connection stands. */
   readonly answered: (from: PeerId, connection: Connection) => void;
 }
@@ -52,12 +57,21 @@ export class Dialer {
   handleBox(from: PeerId, box: Bytes): void {
     const signal = openSignal(this.#options.sealKey, box);
     if (!signal || toBase64url(signal.to) !== this.#options.self || toBase64url(signal.from) !== from) return;
-    const content = decodeDialSignal(signal.body);
+    const content = decodeBoxBody(signal.body);
     if (!content || signal.seq >= MAX_SEQ) return;
+    if (content.kind === 'ring' || content.kind === 'door') {
+      this.#options.heard(from, content);
+      return;
+    }
     const open = this.#open.get(toBase64url(signal.dial)) ?? this.#answer(from, signal.dial, content);
     if (open?.peer !== from || open.seen.has(signal.seq)) return;
     open.seen.add(signal.seq);
     open.dial.handle(content);
+  }
+
+  /** Says something that belongs to no dial. */
+  say(peer: PeerId, body: BoxBody): void {
+    this.#send(peer, randomBytes(16), 0, body);
   }
 
   close(): void {
@@ -66,7 +80,7 @@ export class Dialer {
 
   #answer(from: PeerId, id: Bytes, content: DialSignal): Open | undefined {
     // Candidates may overtake their offer on a carrier without order; without the offer there is no dial to keep them for.
-    if (content.kind !== 'offer') return undefined;
+    if (content.kind !== 'offer' || !this.#options.answers(from)) return undefined;
     const answering = [...this.#open.values()].filter((open) => open.answering);
     // The same page dialling anew has given up on its earlier dial; and one peer cannot keep the others waiting.
     for (const open of answering) if (open.peer === from) open.dial.abort();
@@ -79,19 +93,21 @@ export class Dialer {
     return this.#open.get(toBase64url(id));
   }
 
+  #send(peer: PeerId, dial: Bytes, seq: number, content: BoxBody): void {
+    const { sealKey, self, send } = this.#options;
+    const [from, to] = [fromBase64url(self), fromBase64url(peer)];
+    if (!from || !to) throw new Failure('internal', 'not a peer id');
+    send(peer, sealSignal(sealKey, { from, to, dial, seq, body: encodeBoxBody(content) }));
+  }
+
   #start(peer: PeerId, id: Bytes, initiator: boolean): Dial {
-    const { sealKey, self, ice, adopt, send } = this.#options;
-    const [fromBytes, toBytes] = [fromBase64url(self), fromBase64url(peer)];
-    if (!fromBytes || !toBytes) throw new Failure('internal', 'not a peer id');
+    const { ice, adopt } = this.#options;
     let seq = 0;
     const dial = new Dial({
       initiator,
       ice: ice(),
       adopt,
-      signal: (content) => {
-        const body = encodeDialSignal(content);
-        send(peer, sealSignal(sealKey, { from: fromBytes, to: toBytes, dial: id, seq: seq++, body }));
-      },
+      signal: (content) => this.#send(peer, id, seq++, content),
     });
     const key = toBase64url(id);
     const open: Open = { peer, dial, answering: !initiator, seen: new Set() };

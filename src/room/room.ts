@@ -1,47 +1,82 @@
-// The conductor of a room: who is here, a link to each of them, what is offered both ways. No DOM: it is given the
-// carrier, the dialer and the engine, and tells its owner when something changed.
-//
-// Until links are authenticated, whoever has the room link is let in, and the page says so.
+// The conductor of a room: who is in it, a link to each of them, what is offered both ways. No DOM: it is given this
+// browser's key, what it knows of others, the carrier, the dialer and the engine, and tells its owner when something
+// changed.
 
-import { deriveRoomKeys, formatFragment, type RoomLink } from '../identity/room-link.ts';
+import type { OwnKey } from '../identity/keys.ts';
+import { deriveRoomKeys, formatFragment, hostPin, type RoomLink } from '../identity/room-link.ts';
+import type { SignedRoster } from '../identity/roster.ts';
+import { sasOf, type Emoji } from '../identity/sas.ts';
+import { trustOf, type Trust } from '../identity/trust.ts';
 import { theirCertificate } from '../link/certificate.ts';
 import { Lanes, maxMessageBytes, type LaneDial } from '../link/lanes.ts';
-import { Link } from '../link/link.ts';
 import { pathOf, type Path } from '../link/path.ts';
-import { unauthenticatedSession } from '../link/session.ts';
-import { toBase64url, type Bytes } from '../protocol/bytes.ts';
+import { equal, toBase64url, type Bytes } from '../protocol/bytes.ts';
 import { Failure, type FailureCode } from '../protocol/failure.ts';
-import { MAX_LANES_PER_PAGE, MiB } from '../protocol/limits.ts';
+import { DEFAULT_EXPIRY_SECONDS, MAX_LANES_PER_PAGE, MiB } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
-import type { Seat } from '../rendezvous/signaling-server.ts';
 import type { Carrier, CarrierEvents, PeerId } from '../rendezvous/carrier.ts';
 import type { DialerOptions } from '../rendezvous/dialer.ts';
+import type { Seat } from '../rendezvous/signaling-server.ts';
 import type { Connection, DialOptions } from '../rendezvous/simple-peer.ts';
+import type { BoxBody } from '../protocol/dial-signal.ts';
 import type { Engine } from '../transfer/client.ts';
+import type { Acquaintances } from './acquaintances.ts';
 import type { PersonChannel } from './channel.ts';
 import { IncomingFiles, type IncomingView } from './incoming.ts';
-import { nickname } from './nickname.ts';
+import { Meeting, type Guest, type MeetingEvents } from './meeting.ts';
+import { Membership } from './membership.ts';
 import { OutgoingFiles, type OutgoingView, type PickedFile } from './outgoing.ts';
 
-export type RoomState = 'opening' | 'waiting' | 'inside' | 'closed' | 'failed';
+export type RoomState = 'opening' | 'waiting' | 'knocking' | 'inside' | 'turned-away' | 'closed' | 'failed';
 export type PersonState = 'connecting' | 'ready' | 'interrupted' | 'gone';
 
 export interface PersonView {
-  readonly peer: PeerId;
+  /** base64url of their public key. */
+  readonly key: string;
+  /** What I call them, else what they call themselves. */
   readonly label: string;
+  /** What they call themselves, when I call them something else. */
+  readonly alias: string;
+  readonly isHost: boolean;
   readonly state: PersonState;
-  readonly trust: 'new';
+  readonly trust: Trust;
   readonly path: Path;
+  /** What both sides see while the link stands. */
+  readonly sas: readonly Emoji[];
   /** My files they were never offered, because they came later: to be asked about. */
   readonly unseen: number;
 }
 
+export interface KnockView {
+  readonly key: string;
+  readonly name: string;
+  readonly trust: Trust;
+  /** How many of my files they will see when they are let in. */
+  readonly files: number;
+}
+
+/** What the host decides about their room. */
+export interface RoomRules {
+  /** Everyone who knocks is let in by the page itself. */
+  readonly anyone: boolean;
+  /** Locked by the first let-in. */
+  readonly oneTime: boolean;
+  /** The name that whoever rings is shown; may be empty. */
+  readonly doorName: string;
+}
+
 export interface RoomView {
   readonly state: RoomState;
-  /** What the others see me as. */
+  /** What the others see me as, and my key, base64url. */
   readonly me: string;
+  readonly key: string;
   readonly role: 'host' | 'guest';
   readonly fragment: string;
+  readonly door: string;
+  readonly locked: boolean;
+  readonly rules: RoomRules;
+  readonly secondsLeft: number | undefined;
+  readonly knocks: readonly KnockView[];
   readonly people: readonly PersonView[];
   readonly outgoing: readonly OutgoingView[];
   readonly incoming: readonly IncomingView[];
@@ -56,74 +91,86 @@ export interface Told {
 interface Dialing {
   dial(peer: PeerId): Promise<Connection>;
   handleBox(from: PeerId, box: Bytes): void;
+  say(peer: PeerId, body: BoxBody): void;
   close(): void;
+}
+
+/** What is kept of a room this browser hosts. */
+export interface HostedRoom {
+  readonly roster: SignedRoster;
+  readonly rules: RoomRules;
+  /** Milliseconds since 1970: the one thing that depends on the clock. */
+  readonly expiresAt: number;
 }
 
 /** The world outside the room. */
 export interface Surroundings {
   readonly engine: Engine;
+  readonly key: OwnKey;
+  readonly acquaintances: Acquaintances;
   readonly ice: () => RTCConfiguration;
   newCertificate(): Promise<RTCCertificate>;
   openCarrier(seat: Seat, events: CarrierEvents): Carrier;
   openDialer(options: DialerOptions): Dialing;
   dialLane(options: DialOptions): LaneDial;
+  /** A room of ours as it was left. */
+  loadHosted(room: string): Promise<HostedRoom | undefined>;
+  storeHosted(room: string, hosted: HostedRoom): Promise<void>;
+  /** The newest roster of a room we are a guest in, for a reload of this tab; undefined once it is to be forgotten. */
+  keepRoster(signed: SignedRoster | undefined): void;
   /** Monotonic milliseconds. */
   now(): number;
+  /** Milliseconds since 1970. */
+  clock(): number;
   changed(): void;
   tell(told: Told): void;
   /** A failure told of before no longer holds. */
   untell(code: FailureCode, about?: string): void;
 }
 
-interface Person {
-  readonly peer: PeerId;
-  state: PersonState;
+/** What the room keeps of a link that stands. */
+interface Linked {
+  readonly lanes: Lanes;
+  readonly channel: PersonChannel;
   path: Path;
-  link: Link | undefined;
-  lanes: Lanes | undefined;
-  connection: Connection | undefined;
-  channel: PersonChannel | undefined;
-  dials: number;
-  /** Who dialled the link there is, and when it came about. */
-  dialledBy: PeerId;
-  linkedAt: number;
+  sas: readonly Emoji[];
 }
 
-/** A broken link is tried again after this. */
-const REDIAL_MS = 1_000;
-const MAX_DIALS = 3;
-/** Two links to one person this close together are two dials that crossed. */
-const CROSSING_MS = 5_000;
-/** People who left and are still listed. */
-const MAX_GONE = 16;
-/** Speeds are worth a look this often while nothing is reported. */
-const TICK_MS = 1_000;
-const GOODBYE_MS = 1_000;
-const BLOCK_MS = 10 * 60 * 1000;
 /** With so much to come, a second lane is worth its dial (docs/decisions.md). */
 const SECOND_LANE_BYTES = 16 * MiB;
 const LANES_FOR_MUCH = 2;
+/** People who left and are still listed. */
+const MAX_GONE = 16;
+/** Speeds and the time left are worth a look this often while nothing is reported. */
+const TICK_MS = 1_000;
+const BLOCK_MS = 10 * 60 * 1000;
 
 export class Room {
-  readonly role: 'host' | 'guest';
   readonly #outside: Surroundings;
   readonly #self: Pick<Seat, 'peer' | 'token'>;
   readonly #outgoing: OutgoingFiles;
   readonly #incoming: IncomingFiles;
-  readonly #people = new Map<PeerId, Person>();
-  /** Who the carrier says is there. */
-  readonly #present = new Set<PeerId>();
-  readonly #blockedUntil = new Map<PeerId, number>();
+  readonly #linked = new Map<Guest, Linked>();
+  /** Names of people who were here, by key, in the order they left. */
+  readonly #gone = new Map<string, string>();
+  /** Keys that broke the protocol, and until when they are left alone. */
+  readonly #brokenUntil = new Map<string, number>();
   readonly #adopt = (channel: RTCDataChannel) => this.#outside.engine.adopt(channel);
   #ice: () => RTCConfiguration = () => ({});
+  #isHost = false;
   #fragment = '';
+  #roomId = '';
+  #door = '';
+  #rules: RoomRules = { anyone: false, oneTime: false, doorName: '' };
+  #expiresAt = 0;
   #state: RoomState = 'opening';
   #carrier: Carrier | undefined;
-  #ticking: ReturnType<typeof setInterval> | undefined;
   #dialer: Dialing | undefined;
+  #membership: Membership | undefined;
+  #meeting: Meeting | undefined;
+  #ticking: ReturnType<typeof setInterval> | undefined;
 
-  constructor(role: 'host' | 'guest', self: Pick<Seat, 'peer' | 'token'>, outside: Surroundings) {
-    this.role = role;
+  constructor(self: Pick<Seat, 'peer' | 'token'>, outside: Surroundings) {
     this.#self = self;
     this.#outside = outside;
     this.#outgoing = new OutgoingFiles(outside.engine, () => outside.now());
@@ -137,14 +184,43 @@ export class Room {
     if (outside.engine.lost) this.#engineLost();
   }
 
-  /** Joins. Rejects only if the browser has no cryptography. */
-  async open(link: RoomLink): Promise<void> {
-    const keys = await deriveRoomKeys(link);
-    const certificates = [await this.#outside.newCertificate()];
+  /** Joins; as its host when the link is this key's. `kept`: the roster of an earlier life of this tab. */
+  async open(link: RoomLink, kept?: SignedRoster): Promise<void> {
+    const { key } = this.#outside;
+    const [keys, certificate, pin] = await Promise.all([
+      deriveRoomKeys(link),
+      this.#outside.newCertificate(),
+      hostPin(key.publicKey),
+    ]);
     this.#fragment = await formatFragment(link);
-    this.#ice = () => ({ ...this.#outside.ice(), certificates });
+    this.#roomId = toBase64url(keys.roomId);
+    this.#isHost = equal(pin, link.hostPin);
+    this.#ice = () => ({ ...this.#outside.ice(), certificates: [certificate] });
+    const membership = new Membership({
+      ...{ room: this.#roomId, pin: link.hostPin, key, isHost: this.#isHost },
+      store: (signed) => this.#store(signed),
+      now: () => this.#outside.now(),
+      changed: () => this.#rosterChanged(),
+    });
+    this.#membership = membership;
+    if (this.#isHost) await this.#openHosted(membership);
+    else if (kept) await membership.restore(kept);
     // Left while the keys were made: nothing of this room may begin.
     if (this.#over) return;
+    const meeting = new Meeting(
+      {
+        ...{ isHost: this.#isHost, self: this.#self.peer, key, pin: link.hostPin, roomId: keys.roomId },
+        ...{ bindKey: keys.bind, certificate, membership },
+        name: () => this.#name,
+        doorName: () => this.#rules.doorName,
+        isBlocked: (theirs) => this.#isBlocked(theirs),
+        now: () => this.#outside.now(),
+        dial: (peer) => this.#dialer?.dial(peer) ?? Promise.reject(new Failure('connection-failed')),
+        say: (peer, body) => this.#dialer?.say(peer, body),
+      },
+      this.#meetingEvents(),
+    );
+    this.#meeting = meeting;
     this.#dialer = this.#outside.openDialer({
       sealKey: keys.seal,
       self: this.#self.peer,
@@ -152,12 +228,14 @@ export class Room {
       adopt: this.#adopt,
       release: (lane) => this.#outside.engine.close(lane),
       send: (to, box) => this.#carrier?.send(to, box),
-      answered: (from, connection) => this.#connected(from, connection, from),
+      answers: (from) => meeting.answers(from),
+      heard: (from, body) => meeting.heard(from, body),
+      answered: (from, connection) => meeting.answered(from, connection),
     });
     this.#ticking = setInterval(() => {
       if (this.#incoming.moving || this.#outgoing.moving) this.#changed();
     }, TICK_MS);
-    this.#carrier = this.#outside.openCarrier({ room: toBase64url(keys.roomId), ...this.#self }, this.#carrierEvents());
+    this.#carrier = this.#outside.openCarrier({ room: this.#roomId, ...this.#self }, this.#carrierEvents());
     this.#changed();
   }
 
@@ -167,7 +245,7 @@ export class Room {
     this.#state = 'closed';
     clearInterval(this.#ticking);
     this.#carrier?.close();
-    for (const person of this.#people.values()) person.link?.close();
+    this.#meeting?.close();
     this.#dialer?.close();
     this.#incoming.close();
     this.#changed();
@@ -177,31 +255,142 @@ export class Room {
     return this.#state === 'closed' || this.#state === 'failed';
   }
 
+  get #name(): string {
+    return this.#outside.acquaintances.ownName;
+  }
+
   view(): RoomView {
     return {
       state: this.#state,
-      me: nickname(this.#self.peer),
-      role: this.role,
+      me: this.#name,
+      key: toBase64url(this.#outside.key.publicKey),
+      role: this.#isHost ? 'host' : 'guest',
       fragment: this.#fragment,
-      people: [...this.#people.values()].map(({ peer, state, path }) => ({
-        peer,
-        label: nickname(peer),
-        state,
-        trust: 'new',
-        path,
-        unseen: state === 'ready' ? this.#outgoing.unseenBy(peer) : 0,
-      })),
+      door: this.#door,
+      locked: this.#membership?.roster?.locked ?? false,
+      rules: this.#rules,
+      secondsLeft: this.#membership?.roster ? this.#membership.secondsLeft : undefined,
+      knocks: this.#isHost
+        ? (this.#meeting?.guests ?? [])
+            .filter(({ knocking }) => knocking)
+            .map(({ key, name }) => ({ key, name, trust: this.#trust(key, name), files: this.#outgoing.unseenBy(key) }))
+        : [],
+      people: [...this.#members(), ...this.#leavers()],
       outgoing: this.#outgoing.view(),
       incoming: this.#incoming.view(),
     };
   }
 
+  #members(): PersonView[] {
+    const own = toBase64url(this.#outside.key.publicKey);
+    const { members = [] } = this.#membership?.roster ?? {};
+    return members.flatMap(({ key, name, peerId }, index) => {
+      const guest = this.#meeting?.guest(key);
+      const linked = guest && this.#linked.get(guest);
+      const here = this.#meeting?.isPresent(peerId) ?? false;
+      const silent = guest?.connection.connectionState === 'disconnected';
+      const state = linked ? (silent ? 'interrupted' : 'ready') : here ? 'connecting' : 'gone';
+      if (key === own) return [];
+      return [{ ...this.#person(key, name), isHost: index === 0, state, ...this.#linkView(key, linked) }];
+    });
+  }
+
+  #leavers(): PersonView[] {
+    return [...this.#gone].flatMap(([key, name]) =>
+      this.#membership?.member(key)
+        ? []
+        : [{ ...this.#person(key, name), isHost: false, state: 'gone' as const, ...this.#linkView(key, undefined) }],
+    );
+  }
+
+  #linkView(key: string, linked: Linked | undefined): Pick<PersonView, 'path' | 'sas' | 'unseen'> {
+    return {
+      path: linked?.path ?? 'direct',
+      sas: linked?.sas ?? [],
+      unseen: linked ? this.#outgoing.unseenBy(key) : 0,
+    };
+  }
+
+  #person(key: string, name: string): Pick<PersonView, 'key' | 'label' | 'alias' | 'trust'> {
+    const petname = this.#outside.acquaintances.petname(key);
+    return {
+      key,
+      label: petname || name,
+      alias: petname && petname !== name ? name : '',
+      trust: this.#trust(key, name),
+    };
+  }
+
+  #trust(key: string, name: string): Trust {
+    return trustOf(key, name, this.#outside.acquaintances.known);
+  }
+
+  #labelOf(key: string): string {
+    const name = this.#membership?.member(key)?.name ?? this.#meeting?.guest(key)?.name ?? this.#gone.get(key) ?? '';
+    return this.#person(key, name).label;
+  }
+
+  /** Lets somebody in who knocks: they see what the knock said they would. */
+  async letIn(key: string): Promise<void> {
+    try {
+      await this.#meeting?.letIn(key);
+      if (this.#rules.oneTime) await this.#membership?.lock(true);
+    } catch (error) {
+      this.#outside.tell({ code: Failure.from(error).code, about: '' });
+    }
+    this.#changed();
+  }
+
+  turnAway(key: string): void {
+    this.#act(() => this.#meeting?.turnAway(key));
+  }
+
+  /** Asks again after being turned away. */
+  knockAgain(): void {
+    if (this.#state !== 'turned-away') return;
+    this.#state = 'waiting';
+    this.#meeting?.knockAgain();
+    this.#changed();
+  }
+
+  /** Takes somebody out of the room. Host only. */
+  async remove(key: string): Promise<void> {
+    await this.#membership?.remove(key);
+    this.#changed();
+  }
+
+  async lock(locked: boolean): Promise<void> {
+    await this.#membership?.lock(locked);
+    this.#changed();
+  }
+
+  async setRules(rules: Partial<RoomRules>): Promise<void> {
+    this.#rules = { ...this.#rules, ...rules };
+    const signed = this.#membership?.signed;
+    if (signed) await this.#store(signed).catch(() => undefined);
+    for (const { key } of this.view().knocks) if (this.#entersByItself(key)) await this.letIn(key);
+    this.#changed();
+  }
+
+  /** The emoji were the same on both sides. */
+  async confirm(key: string): Promise<void> {
+    await this.#outside.acquaintances.verify(key, this.#membership?.member(key)?.name ?? '');
+    this.#changed();
+  }
+
+  /** Nothing more to do with this key: out of the room if it is mine, and no link ever again. */
+  async block(key: string): Promise<void> {
+    const name = this.#membership?.member(key)?.name ?? this.#meeting?.guest(key)?.name ?? '';
+    await this.#outside.acquaintances.block(key, name);
+    if (this.#isHost && this.#membership?.member(key)) await this.#membership.remove(key);
+    this.#meeting?.cutOff(key);
+    this.#changed();
+  }
+
   /** Offers files to everyone who is here now; what the host offers goes to whoever is let in later too. Throws Failure. */
   offer(files: readonly PickedFile[]): void {
     this.#outgoing.add(files);
-    for (const person of this.#people.values()) {
-      if (person.state === 'ready') void this.#outgoing.offerTo(person.peer);
-    }
+    for (const { key, ready } of this.#meeting?.guests ?? []) if (ready) void this.#outgoing.offerTo(key);
     this.#changed();
   }
 
@@ -216,8 +405,8 @@ export class Room {
 
   accept(ids: readonly string[]): void {
     this.#act(() => this.#incoming.accept(ids));
-    for (const { peer, lanes } of this.#people.values()) {
-      if (this.#incoming.bytesToCome(peer) >= SECOND_LANE_BYTES) lanes?.want(LANES_FOR_MUCH);
+    for (const [{ key }, { lanes }] of this.#linked) {
+      if (this.#incoming.bytesToCome(key) >= SECOND_LANE_BYTES) lanes.want(LANES_FOR_MUCH);
     }
   }
 
@@ -255,11 +444,37 @@ export class Room {
   }
 
   #changed(): void {
-    if (this.#state === 'waiting' || this.#state === 'inside') {
-      const linked = [...this.#people.values()].some(({ state }) => state === 'ready' || state === 'interrupted');
-      this.#state = linked ? 'inside' : 'waiting';
+    if (this.#state === 'waiting' || this.#state === 'knocking' || this.#state === 'inside') {
+      const guests = this.#meeting?.guests ?? [];
+      if (guests.some(({ ready }) => ready)) this.#state = 'inside';
+      else this.#state = !this.#isHost && guests.some(({ knocking }) => knocking) ? 'knocking' : 'waiting';
     }
     this.#outside.changed();
+  }
+
+  async #openHosted(membership: Membership): Promise<void> {
+    const hosted = await this.#outside.loadHosted(this.#roomId).catch(() => undefined);
+    const now = this.#outside.clock();
+    this.#rules = hosted?.rules ?? { ...this.#rules, doorName: this.#name };
+    this.#expiresAt = hosted?.expiresAt ?? now + DEFAULT_EXPIRY_SECONDS * 1000;
+    const seconds = Math.max(0, Math.round((this.#expiresAt - now) / 1000));
+    await membership.open({ name: this.#name, peerId: this.#self.peer }, seconds, hosted?.roster);
+  }
+
+  async #store(roster: SignedRoster): Promise<void> {
+    const hosted = { roster, rules: this.#rules, expiresAt: this.#expiresAt };
+    try {
+      await this.#outside.storeHosted(this.#roomId, hosted);
+    } catch {
+      // Storage is blocked or full: the room lives as long as this page, which was told when its key was not kept.
+    }
+  }
+
+  #rosterChanged(): void {
+    const { signed, inside } = this.#membership ?? {};
+    if (!this.#isHost) this.#outside.keepRoster(inside ? signed : undefined);
+    this.#meeting?.rosterChanged();
+    this.#changed();
   }
 
   #carrierEvents(): CarrierEvents {
@@ -267,23 +482,12 @@ export class Room {
       joined: (present) => {
         this.#outside.untell('no-signaling');
         if (this.#state === 'opening') this.#state = 'waiting';
-        this.#present.clear();
-        for (const peer of present) {
-          this.#present.add(peer);
-          // Whoever comes later dials.
-          if (!this.#people.get(peer)?.link?.open) void this.#dial(peer);
-        }
+        this.#meeting?.presence(present);
         this.#changed();
       },
-      arrived: (peer) => {
-        this.#present.add(peer);
-      },
-      left: (peer) => {
-        this.#present.delete(peer);
-      },
-      box: (from, box) => {
-        if (!this.#isBlocked(from)) this.#dialer?.handleBox(from, box);
-      },
+      arrived: (peer) => this.#act(() => this.#meeting?.arrived(peer)),
+      left: (peer) => this.#act(() => this.#meeting?.left(peer)),
+      box: (from, box) => this.#dialer?.handleBox(from, box),
       lost: () => {
         this.#outside.tell({ code: 'no-signaling', about: '' });
         this.#changed();
@@ -291,105 +495,83 @@ export class Room {
       refused: (failure) => {
         this.#outside.untell('no-signaling');
         this.#outside.tell({ code: failure.code, about: '' });
-        if (this.#state === 'opening' || this.#state === 'waiting') this.#state = 'failed';
+        if (!this.#linked.size && !this.#over) this.#state = 'failed';
         this.#changed();
       },
     };
   }
 
-  async #dial(peer: PeerId): Promise<void> {
-    if (!this.#dialer || this.#over || this.#isBlocked(peer)) return;
-    const person = this.#person(peer);
-    person.dials++;
-    if (!person.link?.open) person.state = 'connecting';
-    this.#changed();
-    try {
-      this.#connected(peer, await this.#dialer.dial(peer), this.#self.peer);
-    } catch (error) {
-      this.#lost(person, Failure.from(error, 'connection-failed'));
-    }
-  }
-
-  /** A dial that failed or a link that broke: tried again a few times, then told. */
-  #lost(person: Person, failure: Failure): void {
-    if (person.link?.open || this.#over) return;
-    person.state = 'gone';
-    const again = failure.code === 'connection-failed' || failure.code === 'peer-gone';
-    if (again && this.#present.has(person.peer) && person.dials > 0 && person.dials < MAX_DIALS) {
-      setTimeout(() => {
-        if (!person.link?.open && this.#present.has(person.peer)) void this.#dial(person.peer);
-      }, REDIAL_MS);
-    } else if (failure.code === 'connection-failed') {
-      this.#outside.tell({ code: 'connection-failed', about: nickname(person.peer) });
-    }
-    this.#changed();
-  }
-
-  #connected(peer: PeerId, connection: Connection, dialledBy: PeerId): void {
-    const person = this.#person(peer);
-    if (this.#over || this.#isBlocked(peer)) {
-      connection.close();
-      return;
-    }
-    if (this.#crossed(person, dialledBy)) {
-      connection.close();
-      this.#outside.engine.close(connection.lane);
-      return;
-    }
-    // The same page again: nobody dials who has a link, so the newer one is the one both have. Not told as a leaving.
-    const before = person.link;
-    person.link = undefined;
-    before?.close();
-    person.dials = Math.min(person.dials, 1);
-    this.#outside.untell('peer-gone', nickname(peer));
-    this.#outside.untell('connection-failed', nickname(peer));
-    const { lane } = connection;
-    const link = new Link(
-      connection.control,
-      unauthenticatedSession,
-      {
-        message: (message, hash) => this.#handle(person, link, message, hash),
-        closed: (failure) => {
-          lanes.close();
-          this.#closed(person, link, lane, connection, failure);
-        },
+  #meetingEvents(): MeetingEvents {
+    return {
+      ready: (guest) => this.#ready(guest),
+      knocked: (guest) => {
+        if (this.#entersByItself(guest.key)) void this.letIn(guest.key);
+        this.#changed();
       },
-      () => this.#outside.now(),
-    );
+      door: (name) => this.#act(() => (this.#door = name)),
+      turnedAway: (code) => {
+        this.#outside.keepRoster(undefined);
+        this.#outside.tell({ code, about: this.#door });
+        this.#state = 'turned-away';
+        this.#changed();
+      },
+      message: (guest, message, hash) => this.#handle(guest, message, hash),
+      closed: (guest, failure) => this.#closed(guest, failure),
+      failed: (peer, { code }) => {
+        const member = this.#membership?.memberAt(peer);
+        this.#outside.tell({ code, about: member ? this.#labelOf(member.key) : this.#door });
+        this.#changed();
+      },
+      conflict: () => this.#outside.tell({ code: 'roster-conflict', about: '' }),
+      changed: () => this.#changed(),
+    };
+  }
+
+  #entersByItself(key: string): boolean {
+    const { autoAdmitVerified } = this.#outside.acquaintances;
+    const trust = this.#trust(key, this.#meeting?.guest(key)?.name ?? '');
+    return (this.#rules.anyone && trust !== 'changed') || (autoAdmitVerified && trust === 'verified');
+  }
+
+  #ready(guest: Guest): void {
+    const { key, link, connection, th } = guest;
+    const { engine } = this.#outside;
+    const { lane } = connection;
     const channel: PersonChannel = {
-      peer,
+      peer: key,
       link: lane,
-      th: link.session.th,
+      th,
       send: (message) => link.send(message),
       fail: (failure) => link.fail(failure),
     };
-    const lanes = this.#lanesOf(link, connection);
-    Object.assign(person, { state: 'ready', link, lanes, connection, channel, dialledBy });
-    person.linkedAt = this.#outside.now();
-    connection.onconnectionstatechange = null;
-    connection.addEventListener('connectionstatechange', () => this.#watch(person, link, connection));
-    connection.onover = () => link.fail(new Failure('peer-gone', 'connection closed'));
-    this.#outside.engine.open(lane, lane, maxMessageBytes(connection));
-    this.#outside.engine.ask(lane);
+    const linked: Linked = { lanes: this.#lanesOf(guest), channel, path: 'direct', sas: [] };
+    this.#linked.set(guest, linked);
+    this.#gone.delete(key);
+    const label = this.#labelOf(key);
+    for (const code of ['peer-gone', 'connection-failed', 'authentication-failed', 'turned-away'] as const) {
+      this.#outside.untell(code, label);
+    }
+    const name = this.#membership?.member(key)?.name ?? '';
+    // Meeting somebody under a name that is another's does not make the name theirs.
+    if (this.#trust(key, name) !== 'changed') {
+      void this.#outside.acquaintances.met(key, name).then(() => this.#changed());
+    }
+    engine.open(lane, lane, maxMessageBytes(connection));
+    engine.ask(lane);
     this.#incoming.personReady(channel);
     void this.#outgoing
       .personReady(channel)
       // The host's files go with the let-in; anybody else is asked about a later arrival.
-      .then(() => (this.role === 'host' ? this.#outgoing.offerTo(peer) : undefined))
+      .then(() => (this.#isHost ? this.#outgoing.offerTo(key) : undefined))
       .then(() => this.#changed());
-    void pathOf(connection).then((path) => {
-      person.path = path;
+    void Promise.all([pathOf(connection), sasOf(th)]).then(([path, sas]) => {
+      Object.assign(linked, { path, sas });
       this.#changed();
     });
     this.#changed();
   }
 
-  /** Both dialled at once: both keep the link that the lower peer id dialled. */
-  #crossed({ link, linkedAt, dialledBy: before }: Person, dialledBy: PeerId): boolean {
-    return !!link?.open && this.#outside.now() - linkedAt < CROSSING_MS && before < dialledBy;
-  }
-
-  #lanesOf(link: Link, connection: Connection): Lanes {
+  #lanesOf({ link, connection }: Guest): Lanes {
     const { engine } = this.#outside;
     return new Lanes({
       dial: (options) => this.#outside.dialLane({ ...options, ice: this.#ice(), adopt: this.#adopt }),
@@ -403,65 +585,62 @@ export class Room {
   }
 
   #laneCount(): number {
-    return [...this.#people.values()].reduce((sum, { lanes }) => sum + (lanes ? lanes.count + 1 : 0), 0);
+    return [...this.#linked.values()].reduce((sum, { lanes }) => sum + lanes.count + 1, 0);
   }
 
-  /** The browser's word on a connection: silent for a while, back, or over. */
-  #watch(person: Person, link: Link, connection: Connection): void {
-    if (person.link !== link || !link.open) return;
-    const { connectionState } = connection;
-    if (connectionState === 'disconnected') person.state = 'interrupted';
-    if (connectionState === 'connected') person.state = 'ready';
-    if (connectionState === 'failed' || connectionState === 'closed') {
-      link.fail(new Failure('peer-gone', connectionState));
-    }
-    this.#changed();
-  }
-
-  #handle(person: Person, link: Link, message: Message, hash: Bytes | undefined): void {
-    const { channel } = person;
-    if (!channel || person.link !== link) return;
+  #handle(guest: Guest, message: Message, hash: Bytes | undefined): void {
+    const linked = this.#linked.get(guest);
+    if (!linked) return;
+    const { channel, lanes } = linked;
     try {
       if (message.type === 'lane') {
-        person.lanes?.handle(message);
+        lanes.handle(message);
       } else if (message.type === 'failed') {
-        this.#incoming.handleFailed(person.peer, message.fileIds, message.code);
-        this.#outgoing.handleFailed(person.peer, message.fileIds, message.code);
+        this.#incoming.handleFailed(guest.key, message.fileIds, message.code);
+        this.#outgoing.handleFailed(guest.key, message.fileIds, message.code);
       } else if (!this.#incoming.handle(channel, message, hash)) {
         this.#outgoing.handle(channel, message);
       }
     } catch (error) {
-      link.fail(Failure.from(error));
+      guest.link.fail(Failure.from(error));
     }
     this.#changed();
   }
 
-  #closed(person: Person, link: Link, lane: number, connection: Connection, failure: Failure | undefined): void {
-    this.#outside.engine.close(lane);
-    // A `bye` still in the buffer needs the connection a moment longer.
-    setTimeout(() => connection.close(), failure ? 0 : GOODBYE_MS);
-    if (person.link && person.link !== link) return;
-    this.#outgoing.personGone(person.peer);
-    this.#incoming.personGone(person.peer);
-    // Replaced by a newer link of the same person.
-    if (!person.link) return;
-    Object.assign(person, { link: undefined, lanes: undefined, channel: undefined, state: 'gone' });
-    if (this.#over) return;
-    if (failure?.code === 'protocol') this.#blockedUntil.set(person.peer, this.#outside.now() + BLOCK_MS);
-    this.#outside.tell({ code: failure?.code ?? 'peer-gone', about: nickname(person.peer) });
-    if (failure) this.#lost(person, failure);
-    this.#forgetGone();
+  #closed(guest: Guest, failure: Failure | undefined): void {
+    const { key, connection } = guest;
+    const linked = this.#linked.get(guest);
+    linked?.lanes.close();
+    this.#linked.delete(guest);
+    this.#outside.engine.close(connection.lane);
+    if (failure?.code === 'protocol') this.#brokenUntil.set(key, this.#outside.now() + BLOCK_MS);
+    // Replaced by a newer link of the same person: nobody left.
+    const replaced = this.#meeting?.guest(key) !== undefined;
+    if (linked && !replaced) {
+      this.#outgoing.personGone(key);
+      this.#incoming.personGone(key);
+      this.#gone.set(key, this.#membership?.member(key)?.name ?? guest.name);
+      this.#forgetGone();
+    }
+    if (!this.#over && !replaced && (linked || failure)) this.#sayGone(guest, failure);
     this.#changed();
   }
 
-  /** Whoever comes again and again under new names must not fill the page. What they gave that is whole stays. */
+  #sayGone({ key, ready }: Guest, failure: Failure | undefined): void {
+    if (this.#state === 'turned-away' || this.#outside.acquaintances.isBlocked(key)) return;
+    const code = failure?.code ?? 'peer-gone';
+    // Somebody who knocked and went away again is no news.
+    if (ready || code !== 'peer-gone') this.#outside.tell({ code, about: this.#labelOf(key) });
+  }
+
+  /** Whoever comes again and again under new keys must not fill the page. What they gave that is whole stays. */
   #forgetGone(): void {
-    const gone = [...this.#people.values()].filter(({ state, peer }) => state === 'gone' && !this.#present.has(peer));
-    for (const { peer } of gone.slice(0, -MAX_GONE)) {
-      this.#people.delete(peer);
-      this.#outgoing.forget(peer);
-      this.#incoming.forget(peer);
-      this.#outside.untell('peer-gone', nickname(peer));
+    for (const key of [...this.#gone.keys()].slice(0, -MAX_GONE)) {
+      if (this.#membership?.member(key)) continue;
+      this.#outside.untell('peer-gone', this.#labelOf(key));
+      this.#gone.delete(key);
+      this.#outgoing.forget(key);
+      this.#incoming.forget(key);
     }
   }
 
@@ -478,9 +657,8 @@ export class Room {
         this.#act(() =>
           (transfer.way === 'out' ? this.#outgoing : this.#incoming).handleTransferFailed(transfer, failure),
         ),
-      laneClosed: (lane) => [...this.#people.values()].forEach(({ lanes }) => lanes?.closed(lane)),
-      fault: (id, failure) =>
-        [...this.#people.values()].find(({ channel }) => channel?.link === id)?.link?.fail(failure),
+      laneClosed: (lane) => [...this.#linked.values()].forEach(({ lanes }) => lanes.closed(lane)),
+      fault: (id, failure) => [...this.#linked].find(([, { channel }]) => channel.link === id)?.[0].link.fail(failure),
       lost: () => this.#engineLost(),
     };
   }
@@ -497,27 +675,7 @@ export class Room {
     if (staging === 'memory') this.#outside.tell({ code: 'memory-only', about: '' });
   }
 
-  #isBlocked(peer: PeerId): boolean {
-    return (this.#blockedUntil.get(peer) ?? 0) > this.#outside.now();
-  }
-
-  #person(peer: PeerId): Person {
-    let person = this.#people.get(peer);
-    if (!person) {
-      person = {
-        peer,
-        state: 'connecting',
-        path: 'direct',
-        link: undefined,
-        lanes: undefined,
-        connection: undefined,
-        channel: undefined,
-        dials: 0,
-        dialledBy: '',
-        linkedAt: -Infinity,
-      };
-      this.#people.set(peer, person);
-    }
-    return person;
+  #isBlocked(key: string): boolean {
+    return this.#outside.acquaintances.isBlocked(key) || (this.#brokenUntil.get(key) ?? 0) > this.#outside.now();
   }
 }

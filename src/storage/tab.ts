@@ -5,9 +5,10 @@ import * as v from 'valibot';
 
 const schema = v.strictObject({
   fragment: v.string(),
-  role: v.picklist(['host', 'guest']),
   peer: v.string(),
   token: v.string(),
+  /** base64url of the newest roster seen, for a member who comes back. */
+  roster: v.optional(v.string()),
 });
 
 export type TabRoom = v.InferOutput<typeof schema>;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { toBase64url, type Bytes } from '../protocol/bytes.ts';
 import { fileFailureCodes } from '../protocol/failure.ts';
 import { MAX_FILE_BYTES } from '../protocol/limits.ts';
-import type { OfferedFile, SignedMessage, UnsignedMessage } from '../protocol/messages.ts';
+import { turnedAwayCodes, type OfferedFile, type SignedMessage, type UnsignedMessage } from '../protocol/messages.ts';
 
 /** Every decoder faces this many cases of each kind. */
 export const decoderRuns = { numRuns: 10_000 };
@@ -58,6 +58,10 @@ export const signedMessage: fc.Arbitrary<SignedMessage> = fc.oneof(
 export const unsignedMessage: fc.Arbitrary<UnsignedMessage> = fc.oneof(
   fc.record({ type: fc.constantFrom('withdraw', 'decline', 'cancel', 'pause', 'resume'), fileIds }),
   fc.record({ type: fc.constant('failed' as const), fileIds, code: fc.constantFrom(...fileFailureCodes) }),
+  fc.record({ type: fc.constant('hello' as const), rosterRev: fc.maxSafeNat() }),
+  fc.record({ type: fc.constant('roster' as const), signed: bytes(0, 200).map(toBase64url) }),
+  fc.record({ type: fc.constant('knock' as const), name: fc.string({ unit: 'grapheme', maxLength: 20 }), peerId: id }),
+  fc.record({ type: fc.constant('turned-away' as const), code: fc.constantFrom(...turnedAwayCodes) }),
   fc.record({
     type: fc.constant('lane' as const),
     dial: id,

@@ -1,18 +1,29 @@
 // The page's state: which screen, what is in review, the room's latest view, what has to be said. Components render it
 // and call its methods; it turns them into commands for the room.
 
-import { newPageKey } from '../identity/keys.ts';
-import { formatFragment, newRoomLink, parseFragment, parseLink, type RoomLink } from '../identity/room-link.ts';
-import { randomBytes, toBase64url } from '../protocol/bytes.ts';
+import { openOwnKey, type OwnKey } from '../identity/keys.ts';
+import {
+  deriveRoomKeys,
+  formatFragment,
+  newRoomLink,
+  parseFragment,
+  parseLink,
+  type RoomLink,
+} from '../identity/room-link.ts';
+import { fromBase64url, randomBytes, toBase64url } from '../protocol/bytes.ts';
 import { Failure, type FailureCode } from '../protocol/failure.ts';
 import { SIGNAL_PATH } from '../protocol/signal.ts';
 import { Dialer } from '../rendezvous/dialer.ts';
 import { iceConfiguration, newCertificate } from '../rendezvous/ice.ts';
 import { SignalingServer } from '../rendezvous/signaling-server.ts';
 import { Dial } from '../rendezvous/simple-peer.ts';
+import { Acquaintances } from '../room/acquaintances.ts';
+import { nickname } from '../room/nickname.ts';
 import { Room, type RoomView, type Told } from '../room/room.ts';
 import type { PickedFile } from '../room/outgoing.ts';
 import { saveBlob, zip } from '../storage/export.ts';
+import { forgetDevice, hostedRooms, keyStore, memoryStore } from '../storage/records.ts';
+import { lockRoom, type RoomLock } from '../storage/room-lock.ts';
 import { readTabRoom, writeTabRoom, type TabRoom } from '../storage/tab.ts';
 import { TransferWorker } from '../transfer/client.ts';
 import { review, type ReviewFile } from './picked.ts';
@@ -22,12 +33,19 @@ export interface Notice extends Told {
 }
 
 export class App {
-  /** `stuck`: nothing can be done in this browser or at this address; the notice says why. */
-  screen = $state<'home' | 'room' | 'stuck'>('home');
+  /** `elsewhere`: another tab of this browser has the room. `stuck`: nothing can be done in this browser or at this address; the notice says why. */
+  screen = $state<'home' | 'room' | 'elsewhere' | 'stuck'>('home');
   review = $state.raw<readonly ReviewFile[]>([]);
   room = $state.raw<RoomView | undefined>();
   notices = $state.raw<readonly Notice[]>([]);
   zipping = $state(false);
+  /** What is known of others, and what I am called; changes are drawn with the room. */
+  acquaintances = $state.raw<Acquaintances | undefined>();
+  /** Counts up whenever it changes. */
+  remembered = $state(0);
+  #key: OwnKey | undefined;
+  #lock: RoomLock | undefined;
+  #wanted: [TabRoom, RoomLink] | undefined;
   #room: Room | undefined;
   #engine: TransferWorker | undefined;
   #noticeId = 0;
@@ -47,9 +65,43 @@ export class App {
     // At once, and not with the first room: by then the server its script comes from may be out of reach.
     this.#engine = new TransferWorker();
     const fragment = takeFragment();
+    await this.#openIdentity();
     const before = readTabRoom();
     if (fragment && fragment !== before?.fragment) await this.join(fragment);
     else if (before) await this.#return(before);
+  }
+
+  async #openIdentity(): Promise<void> {
+    const { key, kept } = await openOwnKey(keyStore);
+    if (!kept) this.tell({ code: 'identity-not-kept', about: '' });
+    this.#key = key;
+    this.acquaintances = await Acquaintances.open(memoryStore, nickname(toBase64url(key.publicKey)));
+    void hostedRooms.sweep(Date.now()).catch(() => undefined);
+  }
+
+  /** Changes what is remembered on this device. */
+  async remember(change: (acquaintances: Acquaintances) => Promise<void>): Promise<void> {
+    if (this.acquaintances) await change(this.acquaintances);
+    this.remembered++;
+    this.#draw();
+  }
+
+  /** Takes the room over from the other tab. */
+  async useHere(): Promise<void> {
+    if (this.#wanted) await this.#enter(...this.#wanted, true);
+  }
+
+  /** Forgets this device's key, people, rooms and files, and begins anew. */
+  async forgetDevice(): Promise<void> {
+    this.leave();
+    await forgetDevice();
+    location.replace('/');
+  }
+
+  /** A link was opened in this very tab. */
+  async follow(): Promise<void> {
+    const fragment = takeFragment();
+    if (fragment && this.screen !== 'stuck') await this.join(fragment);
   }
 
   /** Back into the room this tab was in. */
@@ -102,7 +154,7 @@ export class App {
       const link = await parseLink(text);
       this.untell('bad-link');
       this.untell('other-version');
-      await this.#enter({ ...newSeat(), role: 'guest', fragment: await formatFragment(link) }, link);
+      await this.#enter({ ...newSeat(), fragment: await formatFragment(link) }, link);
     } catch (error) {
       this.tell({ code: Failure.from(error).code, about: '' });
     }
@@ -110,6 +162,8 @@ export class App {
 
   leave(): void {
     this.#room?.close();
+    this.#lock?.release();
+    this.#lock = undefined;
     this.#room = undefined;
     this.room = undefined;
     this.notices = [];
@@ -171,25 +225,44 @@ export class App {
   }
 
   async #host(): Promise<void> {
-    const link = await newRoomLink(newPageKey());
-    await this.#enter({ ...newSeat(), role: 'host', fragment: await formatFragment(link) }, link);
+    if (!this.#key) throw new Failure('internal', 'no key');
+    const link = await newRoomLink(this.#key.publicKey);
+    await this.#enter({ ...newSeat(), fragment: await formatFragment(link) }, link);
   }
 
-  async #enter({ fragment, role, peer, token }: TabRoom, link: RoomLink): Promise<void> {
+  async #enter(tab: TabRoom, link: RoomLink, steal = false): Promise<void> {
+    const [key, acquaintances] = [this.#key, this.acquaintances];
+    if (!key || !acquaintances) throw new Failure('internal', 'no key');
     this.#room?.close();
-    writeTabRoom({ fragment, role, peer, token });
+    this.#lock?.release();
+    this.#wanted = [tab, link];
+    const { roomId } = await deriveRoomKeys(link);
+    const lock = await lockRoom(toBase64url(roomId), steal);
+    this.#lock = lock;
+    if (!lock) {
+      this.screen = 'elsewhere';
+      return;
+    }
+    void lock.stolen.then(() => this.#stolen(lock));
+    writeTabRoom(tab);
     this.#engine ??= new TransferWorker();
+    const { peer, token } = tab;
     const room = new Room(
-      role,
       { peer, token },
       {
         engine: this.#engine,
+        key,
+        acquaintances,
         ice: iceConfiguration,
         newCertificate,
         openCarrier: (seat, events) => new SignalingServer(signalingUrl(), seat, events),
         openDialer: (options) => new Dialer(options),
         dialLane: (options) => new Dial(options),
+        loadHosted: (id) => hostedRooms.load(id),
+        storeHosted: (id, hosted) => hostedRooms.save(id, hosted),
+        keepRoster: (signed) => writeTabRoom({ ...tab, roster: signed && toBase64url(signed) }),
         now: () => performance.now(),
+        clock: () => Date.now(),
         changed: () => this.#draw(),
         tell: (told) => this.tell(told),
         untell: (code, about) => this.untell(code, about),
@@ -197,7 +270,16 @@ export class App {
     );
     this.#room = room;
     this.screen = 'room';
-    await room.open(link);
+    await room.open(link, fromBase64url(tab.roster ?? '') ?? undefined);
+  }
+
+  /** Another tab of this browser took the room. */
+  #stolen(lock: RoomLock): void {
+    if (this.#lock !== lock) return;
+    this.#room?.close();
+    this.#room = undefined;
+    this.room = undefined;
+    this.screen = 'elsewhere';
   }
 
   /** One look at the room for all that changed in this turn. */

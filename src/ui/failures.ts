@@ -40,6 +40,27 @@ export const sentences: Record<FailureCode, Sentence> = {
     (about) => `${whom(about)} could not prove who they are, so the connection was closed.`,
     'If this happens again, somebody may be interfering: ask for a new link over another channel.',
   ),
+  'turned-away': status(
+    (about) => (about ? `${about} turned you away.` : 'You were turned away.'),
+    'You can knock again, or ask them.',
+  ),
+  removed: status('You were taken out of this room.', 'What had arrived whole is still here. You can knock again.'),
+  'room-locked': status('This room is locked.', 'Ask its host to unlock it, then knock again.'),
+  'room-expired': status('This room has expired.', 'Ask for a new link.'),
+  'room-busy': status('Too many people are knocking.', 'Wait ten seconds and knock again.'),
+  'roster-conflict': alert(
+    'The host of this room signed two different lists of who is in it.',
+    'Somebody may be using a copy of the host’s browser. Ask them before you accept anything.',
+  ),
+  'sas-differs': alert(
+    (about) => `${whom(about)} is not who they seem, and was blocked.`,
+    'Different emoji mean that somebody sits between you, or answers in their place. Make a new room and send its link another way.',
+  ),
+  'open-elsewhere': status('This room is open in another tab.', 'Use it here, and the other tab lets go of it.'),
+  'identity-not-kept': status(
+    'This browser does not let Doorstep keep anything.',
+    'Others will see you as somebody new next time. A normal (not private) window remembers you.',
+  ),
   'no-signaling': alert(
     'The meeting point cannot be reached.',
     'Nobody new can come in until it is back. Files already on their way go on. This page keeps trying.',

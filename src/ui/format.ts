@@ -38,3 +38,10 @@ export function pace(bytesPerSecond: number | undefined, secondsLeft: number | u
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${whole.format(n)} ${n === 1 ? one : many}`;
 }
+
+/** How long a room is open still. */
+export function hoursLeft(seconds: number): string {
+  if (seconds <= 0) return 'This room has expired: nobody new comes in.';
+  const [amount, unit] = seconds < 5400 ? [Math.ceil(seconds / 60), 'minute'] : [Math.round(seconds / 3600), 'hour'];
+  return `The link works for ${count(amount, unit)} more.`;
+}

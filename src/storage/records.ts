@@ -1,0 +1,83 @@
+// Small records that outlive a page, in this browser's IndexedDB: its key, whom it knows, the rooms it hosts. Every call
+// may reject: private windows and full disks have no IndexedDB. What is read back is checked; a record of another shape
+// is as good as none.
+
+import { clear, createStore, del, entries, get, set } from 'idb-keyval';
+import * as v from 'valibot';
+import type { KeyRecord, KeyStore } from '../identity/keys.ts';
+import type { Known } from '../identity/trust.ts';
+import type { Bytes } from '../protocol/bytes.ts';
+
+const DATABASE = 'doorstep';
+const IDENTITY = 'identity';
+const MEMORY = 'memory';
+const HOSTED = 'room/';
+
+const store = () => createStore(DATABASE, 'records');
+
+const bytes = v.custom<Bytes>((value) => value instanceof Uint8Array && value.buffer instanceof ArrayBuffer);
+// Named only when asked: pages without a secure context have no such class, and say so.
+const cryptoKey = v.custom<CryptoKey>((value) => value instanceof CryptoKey);
+const keyRecord = v.variant('kind', [
+  v.strictObject({ kind: v.literal('native'), publicKey: bytes, privateKey: cryptoKey }),
+  v.strictObject({ kind: v.literal('wrapped'), publicKey: bytes, wrappingKey: cryptoKey, iv: bytes, wrapped: bytes }),
+]);
+const known = v.strictObject({
+  key: v.string(),
+  name: v.string(),
+  petname: v.string(),
+  state: v.picklist(['known', 'verified', 'blocked']),
+});
+const memory = v.strictObject({ ownName: v.string(), autoAdmitVerified: v.boolean(), known: v.array(known) });
+const hosted = v.strictObject({
+  roster: bytes,
+  rules: v.strictObject({ anyone: v.boolean(), oneTime: v.boolean(), doorName: v.string() }),
+  expiresAt: v.number(),
+});
+
+async function read<T extends v.GenericSchema>(name: string, schema: T): Promise<v.InferOutput<T> | undefined> {
+  const result = v.safeParse(schema, await get(name, store()));
+  return result.success ? result.output : undefined;
+}
+
+/** Where this browser's key is kept. One tab at a time looks, so that two of them never make two keys. */
+export const keyStore: KeyStore = {
+  load: () => read(IDENTITY, keyRecord),
+  save: (record: KeyRecord) => set(IDENTITY, record, store()),
+  exclusively: (action) => navigator.locks.request('identity', action),
+};
+
+/** What a person set and whom they know. */
+export const memoryStore = {
+  load: () => read(MEMORY, memory),
+  save: (value: { ownName: string; autoAdmitVerified: boolean; known: readonly Known[] }) =>
+    set(MEMORY, value, store()),
+};
+
+/** The rooms this browser hosts, until they expire. */
+export const hostedRooms = {
+  load: (room: string) => read(HOSTED + room, hosted),
+  save: (room: string, value: v.InferOutput<typeof hosted>) => set(HOSTED + room, value, store()),
+  /** Forgets those that expired before `now`, milliseconds since 1970. */
+  async sweep(now: number): Promise<void> {
+    for (const [name, value] of await entries<string, unknown>(store())) {
+      if (!name.startsWith(HOSTED)) continue;
+      const room = v.safeParse(hosted, value);
+      if (!room.success || room.output.expiresAt < now) await del(name, store());
+    }
+  },
+};
+
+/** Forgets everything this browser ever kept: key, people, rooms, staging, caches and the tab's room. */
+export async function forgetDevice(): Promise<void> {
+  await clear(store()).catch(() => undefined);
+  sessionStorage.clear();
+  localStorage.clear();
+  for (const name of await caches.keys().catch(() => [])) await caches.delete(name);
+  const root = await navigator.storage.getDirectory().catch(() => undefined);
+  if (!root) return;
+  const names: string[] = [];
+  for await (const name of root.keys()) names.push(name);
+  // What a page of another tab holds open stays until that page is gone; its sweeper takes it then.
+  for (const name of names) await root.removeEntry(name, { recursive: true }).catch(() => undefined);
+}

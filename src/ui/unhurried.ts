@@ -1,0 +1,10 @@
+// A button that appears under a finger already on its way is not a yes: it takes clicks only after half a second.
+
+const WAIT_MS = 500;
+
+/** A Svelte attachment for buttons whose click is a decision. */
+export function unhurried(button: HTMLButtonElement): () => void {
+  button.disabled = true;
+  const timer = setTimeout(() => (button.disabled = false), WAIT_MS);
+  return () => clearTimeout(timer);
+}
