@@ -3,6 +3,8 @@
 import { install, build, browser } from '../.ci/prepare.mjs';
 
 const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void> }>> = {
+  ed25519: () => import('./ed25519.ts'),
+  connect: () => import('./connect.ts'),
   transfer: () => import('./transfer.ts'),
 };
 
@@ -16,4 +18,4 @@ install();
 build();
 await browser();
 await (await load()).run(args);
-process.exit(0);
+process.exit();

@@ -106,7 +106,8 @@ test('forgetting this device leaves nothing and makes somebody new', async ({ se
   await bob.page.getByTestId('device').locator('summary').click();
   await expect(bob.page.getByTestId('known')).toHaveCount(1);
   await bob.page.getByTestId('forget-device').click();
-  await bob.page.getByTestId('forget-device-yes').click();
+  // The page begins anew.
+  await Promise.all([bob.page.waitForEvent('load'), bob.page.getByTestId('forget-device-yes').click()]);
   await expect(bob.page.getByTestId('known')).toHaveCount(0);
   await bob.open(link);
   await bob.isIn('knocking');

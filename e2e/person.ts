@@ -212,6 +212,14 @@ export class Person {
     );
   }
 
+  /** Announces a channel nobody agreed on, on every connection of this page. */
+  async openChannelOfTheirOwn(): Promise<void> {
+    await this.page.evaluate(() => {
+      const kept = Reflect.get(window, 'kept') as [RTCPeerConnection, RTCDataChannel][];
+      for (const [made] of kept) if (made.connectionState === 'connected') made.createDataChannel('surprise');
+    });
+  }
+
   /** How many connections of this page stand. */
   connections(): Promise<number> {
     return this.page.evaluate(() => {

@@ -43,7 +43,7 @@ test('a guest knocks and waits, and is let in or turned away', async ({ server, 
   await seesNothing(bob);
   await alice.letIn(bob);
   await bob.sees('note.txt', 'offered');
-  await expect(await bob.personOf(alice)).toHaveAttribute('data-trust', 'known');
+  await expect(await bob.personOf(alice)).toHaveAttribute('data-trust', 'new');
 
   await carol.open(link);
   await carol.isIn('knocking');
@@ -194,4 +194,58 @@ test('the door shows the name the host put there, or none', async ({ server, ali
   await bob.open(link);
   await bob.isIn('knocking');
   await expect(bob.page.getByTestId('room-state')).toContainText('You are knocking at The red house');
+});
+
+/** Moves this browser's clock, from the next page on. */
+async function shiftClock({ page }: Person, hours: number): Promise<void> {
+  await page.addInitScript((shiftMs) => {
+    const now = Date.now.bind(Date);
+    Date.now = () => now() + shiftMs;
+  }, hours * 3_600_000);
+}
+
+test('a room expires, also when its host comes back to it; who is in goes on', async ({
+  server,
+  alice,
+  bob,
+  carol,
+}) => {
+  const link = await roomOf(alice, server.url);
+  await alice.page.getByText('Who may come in').click();
+  await expect(alice.page.getByTestId('expiry')).toContainText('24 hours');
+  await bob.enter(alice, link);
+  await shiftClock(alice, 25);
+  await alice.page.reload();
+  await alice.page.getByText('Who may come in').click();
+  await expect(alice.page.getByTestId('expiry')).toContainText('expired');
+  await expect(await alice.personOf(bob)).toHaveAttribute('data-state', 'ready');
+  await carol.open(link);
+  await carol.seesNotice('room-expired');
+  await seesNothing(carol);
+});
+
+test('clocks years apart change nothing', async ({ server, alice, bob }) => {
+  await shiftClock(alice, 5 * 8_760);
+  await shiftClock(bob, -5 * 8_760);
+  await bob.enter(alice, await roomOf(alice, server.url));
+  await bob.accept('note.txt');
+  await bob.sees('note.txt', 'verified');
+});
+
+test('a guest whom nobody answers is told so, and met when the host is there', async ({ server, alice, bob }) => {
+  const link = await roomOf(alice, server.url);
+  await alice.open('about:blank');
+  await bob.open(link);
+  await bob.seesNotice('no-answer', 15_000);
+  await alice.open(link);
+  await alice.letIn(bob);
+  await bob.isIn('inside');
+  await expect(bob.page.locator('[data-code=no-answer]')).toHaveCount(0);
+});
+
+test('somebody who opens a channel of their own is cut off', async ({ server, alice, bob }) => {
+  await bob.keepConnections();
+  await bob.enter(alice, await roomOf(alice, server.url));
+  await bob.openChannelOfTheirOwn();
+  await alice.seesNotice('peer-gone');
 });

@@ -33,7 +33,7 @@ test('both see the same six emoji; confirmed people are known again, and can be 
   await expect(await alice.personOf(bob)).toHaveAttribute('data-trust', 'verified');
   await expect(await alice.personOf(bob)).toContainText('Bob of the hill');
   // Bob has not said so: nothing of his changed.
-  await expect(await bob.personOf(alice)).toHaveAttribute('data-trust', 'known');
+  await expect(await bob.personOf(alice)).toHaveAttribute('data-trust', 'new');
 
   await alice.page.getByTestId('leave').click();
   await expect(alice.page.getByTestId('known')).toHaveAttribute('data-state', 'verified');

@@ -13,6 +13,7 @@ export const failureCodes = [
   'seat-taken',
   'connection-failed',
   'authentication-failed',
+  'no-answer',
   'turned-away',
   'removed',
   'room-locked',

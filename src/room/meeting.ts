@@ -4,7 +4,7 @@
 
 import { equal, randomBytes, toBase64url, type Bytes } from '../protocol/bytes.ts';
 import { Failure, type FailureCode } from '../protocol/failure.ts';
-import { KNOCK_PAUSE_MS, MAX_PENDING_KNOCKS, MAX_UNAUTHENTICATED } from '../protocol/limits.ts';
+import { HANDSHAKE_MS, KNOCK_PAUSE_MS, MAX_PENDING_KNOCKS, MAX_UNAUTHENTICATED } from '../protocol/limits.ts';
 import type { Message, MessageOf } from '../protocol/messages.ts';
 import { Handshake } from '../identity/handshake.ts';
 import type { OwnKey } from '../identity/keys.ts';
@@ -304,6 +304,10 @@ export class Meeting {
       this.#replace(guest);
       this.#watch(guest);
       link.send({ type: 'hello', rosterRev: this.#options.membership.rev });
+      // Proved and silent is no way to hold a connection: whoever comes in knocks.
+      setTimeout(() => {
+        if (!guest.ready && !guest.knocking) link.close();
+      }, HANDSHAKE_MS);
     } catch (error) {
       connection.close();
       throw error;

@@ -144,6 +144,8 @@ const MAX_GONE = 16;
 /** Speeds and the time left are worth a look this often while nothing is reported. */
 const TICK_MS = 1_000;
 const BLOCK_MS = 10 * 60 * 1000;
+/** A ring that nobody answered for so long is worth a word. */
+const NO_ANSWER_MS = 10_000;
 
 export class Room {
   readonly #outside: Surroundings;
@@ -153,6 +155,8 @@ export class Room {
   readonly #linked = new Map<Guest, Linked>();
   /** Names of people who were here, by key, in the order they left. */
   readonly #gone = new Map<string, string>();
+  /** Keys first met in this room: remembered for the next time, and new until then. */
+  readonly #metHere = new Set<string>();
   /** Keys that broke the protocol, and until when they are left alone. */
   readonly #brokenUntil = new Map<string, number>();
   readonly #adopt = (channel: RTCDataChannel) => this.#outside.engine.adopt(channel);
@@ -163,6 +167,7 @@ export class Room {
   #door = '';
   #rules: RoomRules = { anyone: false, oneTime: false, doorName: '' };
   #expiresAt = 0;
+  #waitingSince: number | undefined;
   #state: RoomState = 'opening';
   #carrier: Carrier | undefined;
   #dialer: Dialing | undefined;
@@ -233,6 +238,7 @@ export class Room {
       answered: (from, connection) => meeting.answered(from, connection),
     });
     this.#ticking = setInterval(() => {
+      this.#noticeSilence();
       if (this.#incoming.moving || this.#outgoing.moving) this.#changed();
     }, TICK_MS);
     this.#carrier = this.#outside.openCarrier({ room: this.#roomId, ...this.#self }, this.#carrierEvents());
@@ -322,7 +328,8 @@ export class Room {
   }
 
   #trust(key: string, name: string): Trust {
-    return trustOf(key, name, this.#outside.acquaintances.known);
+    const trust = trustOf(key, name, this.#outside.acquaintances.known);
+    return trust === 'known' && this.#metHere.has(key) ? 'new' : trust;
   }
 
   #labelOf(key: string): string {
@@ -448,8 +455,19 @@ export class Room {
       const guests = this.#meeting?.guests ?? [];
       if (guests.some(({ ready }) => ready)) this.#state = 'inside';
       else this.#state = !this.#isHost && guests.some(({ knocking }) => knocking) ? 'knocking' : 'waiting';
+      if (this.#state !== 'waiting') this.#outside.untell('no-answer');
     }
     this.#outside.changed();
+  }
+
+  /** A guest whom nobody answers is told so; a host who waits is simply waiting. */
+  #noticeSilence(): void {
+    if (this.#isHost || this.#state !== 'waiting') {
+      this.#waitingSince = undefined;
+      return;
+    }
+    this.#waitingSince ??= this.#outside.now();
+    if (this.#outside.now() - this.#waitingSince >= NO_ANSWER_MS) this.#outside.tell({ code: 'no-answer', about: '' });
   }
 
   async #openHosted(membership: Membership): Promise<void> {
@@ -553,7 +571,9 @@ export class Room {
     }
     const name = this.#membership?.member(key)?.name ?? '';
     // Meeting somebody under a name that is another's does not make the name theirs.
-    if (this.#trust(key, name) !== 'changed') {
+    const trust = this.#trust(key, name);
+    if (trust === 'new') this.#metHere.add(key);
+    if (trust !== 'changed') {
       void this.#outside.acquaintances.met(key, name).then(() => this.#changed());
     }
     engine.open(lane, lane, maxMessageBytes(connection));

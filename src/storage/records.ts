@@ -12,6 +12,7 @@ const DATABASE = 'doorstep';
 const IDENTITY = 'identity';
 const MEMORY = 'memory';
 const HOSTED = 'room/';
+const KEPT_MS = 90 * 24 * 60 * 60 * 1000;
 
 const store = () => createStore(DATABASE, 'records');
 
@@ -58,12 +59,12 @@ export const memoryStore = {
 export const hostedRooms = {
   load: (room: string) => read(HOSTED + room, hosted),
   save: (room: string, value: v.InferOutput<typeof hosted>) => set(HOSTED + room, value, store()),
-  /** Forgets those that expired before `now`, milliseconds since 1970. */
+  /** Forgets those that expired long before `now`, milliseconds since 1970: an expired room must stay known as one. */
   async sweep(now: number): Promise<void> {
     for (const [name, value] of await entries<string, unknown>(store())) {
       if (!name.startsWith(HOSTED)) continue;
       const room = v.safeParse(hosted, value);
-      if (!room.success || room.output.expiresAt < now) await del(name, store());
+      if (!room.success || room.output.expiresAt < now - KEPT_MS) await del(name, store());
     }
   },
 };

@@ -43,6 +43,8 @@ export class App {
   acquaintances = $state.raw<Acquaintances | undefined>();
   /** Counts up whenever it changes. */
   remembered = $state(0);
+  /** Files may be chosen before the key is there: a room waits for it. */
+  #identity: Promise<void> = Promise.resolve();
   #key: OwnKey | undefined;
   #lock: RoomLock | undefined;
   #wanted: [TabRoom, RoomLink] | undefined;
@@ -64,8 +66,9 @@ export class App {
     }
     // At once, and not with the first room: by then the server its script comes from may be out of reach.
     this.#engine = new TransferWorker();
+    this.#identity = this.#openIdentity();
     const fragment = takeFragment();
-    await this.#openIdentity();
+    await this.#identity;
     const before = readTabRoom();
     if (fragment && fragment !== before?.fragment) await this.join(fragment);
     else if (before) await this.#return(before);
@@ -225,12 +228,14 @@ export class App {
   }
 
   async #host(): Promise<void> {
+    await this.#identity;
     if (!this.#key) throw new Failure('internal', 'no key');
     const link = await newRoomLink(this.#key.publicKey);
     await this.#enter({ ...newSeat(), fragment: await formatFragment(link) }, link);
   }
 
   async #enter(tab: TabRoom, link: RoomLink, steal = false): Promise<void> {
+    await this.#identity;
     const [key, acquaintances] = [this.#key, this.acquaintances];
     if (!key || !acquaintances) throw new Failure('internal', 'no key');
     this.#room?.close();

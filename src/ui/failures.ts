@@ -40,6 +40,10 @@ export const sentences: Record<FailureCode, Sentence> = {
     (about) => `${whom(about)} could not prove who they are, so the connection was closed.`,
     'If this happens again, somebody may be interfering: ask for a new link over another channel.',
   ),
+  'no-answer': status(
+    'Nobody answers the door.',
+    'Whoever sent you the link has to have the page open. This page goes on ringing; if they are there, something is in the way: try another network.',
+  ),
   'turned-away': status(
     (about) => (about ? `${about} turned you away.` : 'You were turned away.'),
     'You can knock again, or ask them.',

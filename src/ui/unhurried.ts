@@ -4,6 +4,8 @@ const WAIT_MS = 500;
 
 /** A Svelte attachment for buttons whose click is a decision. */
 export function unhurried(button: HTMLButtonElement): () => void {
+  // Looks as it will be: only a hand that was already moving notices.
+  button.classList.add('unhurried');
   button.disabled = true;
   const timer = setTimeout(() => (button.disabled = false), WAIT_MS);
   return () => clearTimeout(timer);
