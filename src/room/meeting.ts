@@ -186,11 +186,11 @@ export class Meeting {
   }
 
   /** The person let somebody in. */
-  async letIn(key: string): Promise<void> {
+  async letIn(key: string, locks = false): Promise<void> {
     const guest = this.#guests.get(key);
     if (!guest?.knocking) return;
     guest.knocking = false;
-    await this.#options.membership.admit({ key, name: guest.name, peerId: guest.peer });
+    await this.#options.membership.admit({ key, name: guest.name, peerId: guest.peer }, locks);
     this.#admit(guest);
   }
 

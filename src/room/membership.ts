@@ -97,13 +97,19 @@ export class Membership {
     this.#expiresAtMs = Infinity;
   }
 
-  /** Lets somebody in, or notes where a member is now. Host only. Rejects with Failure('room-full'). */
-  admit(member: Member): Promise<void> {
+  /**
+   * Lets somebody in, or notes where a member is now; with `locks` nobody else comes in after. Host only. Rejects with
+   * Failure('room-full').
+   */
+  admit(member: Member, locks = false): Promise<void> {
     return this.#change(({ members }) => {
       const others = members.filter(({ key, peerId }) => key !== member.key && peerId !== member.peerId);
       if (others.length >= MAX_MEMBERS) throw new Failure('room-full');
       const at = members.findIndex(({ key }) => key === member.key);
-      return { members: at < 0 ? [...others, member] : others.toSpliced(at, 0, member) };
+      return {
+        members: at < 0 ? [...others, member] : others.toSpliced(at, 0, member),
+        ...(locks && { locked: true }),
+      };
     });
   }
 

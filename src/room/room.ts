@@ -2,145 +2,30 @@
 // browser's key, what it knows of others, the carrier, the dialer and the engine, and tells its owner when something
 // changed.
 
-import type { OwnKey } from '../identity/keys.ts';
 import { deriveRoomKeys, formatFragment, hostPin, type RoomLink } from '../identity/room-link.ts';
 import type { SignedRoster } from '../identity/roster.ts';
-import { sasOf, type Emoji } from '../identity/sas.ts';
-import { trustOf, type Trust } from '../identity/trust.ts';
+import { sasOf } from '../identity/sas.ts';
 import { theirCertificate } from '../link/certificate.ts';
-import { Lanes, maxMessageBytes, type LaneDial } from '../link/lanes.ts';
-import { pathOf, type Path } from '../link/path.ts';
+import { Lanes, maxMessageBytes } from '../link/lanes.ts';
+import { pathOf } from '../link/path.ts';
 import { equal, toBase64url, type Bytes } from '../protocol/bytes.ts';
-import { Failure, type FailureCode } from '../protocol/failure.ts';
+import { Failure } from '../protocol/failure.ts';
 import { DEFAULT_EXPIRY_SECONDS, MAX_LANES_PER_PAGE, MiB } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
-import type { Carrier, CarrierEvents, PeerId } from '../rendezvous/carrier.ts';
-import type { DialerOptions } from '../rendezvous/dialer.ts';
+import type { Carrier, CarrierEvents } from '../rendezvous/carrier.ts';
 import type { Seat } from '../rendezvous/signaling-server.ts';
-import type { Connection, DialOptions } from '../rendezvous/simple-peer.ts';
-import type { BoxBody } from '../protocol/dial-signal.ts';
-import type { Engine } from '../transfer/client.ts';
-import type { Acquaintances } from './acquaintances.ts';
 import type { PersonChannel } from './channel.ts';
-import { IncomingFiles, type IncomingView } from './incoming.ts';
+import { IncomingFiles } from './incoming.ts';
 import { Meeting, type Guest, type MeetingEvents } from './meeting.ts';
 import { Membership } from './membership.ts';
-import { OutgoingFiles, type OutgoingView, type PickedFile } from './outgoing.ts';
-
-export type RoomState = 'opening' | 'waiting' | 'knocking' | 'inside' | 'turned-away' | 'closed' | 'failed';
-export type PersonState = 'connecting' | 'ready' | 'interrupted' | 'gone';
-
-export interface PersonView {
-  /** base64url of their public key. */
-  readonly key: string;
-  /** What I call them, else what they call themselves. */
-  readonly label: string;
-  /** What they call themselves, when I call them something else. */
-  readonly alias: string;
-  readonly isHost: boolean;
-  readonly state: PersonState;
-  readonly trust: Trust;
-  readonly path: Path;
-  /** What both sides see while the link stands. */
-  readonly sas: readonly Emoji[];
-  /** My files they were never offered, because they came later: to be asked about. */
-  readonly unseen: number;
-}
-
-export interface KnockView {
-  readonly key: string;
-  readonly name: string;
-  readonly trust: Trust;
-  /** How many of my files they will see when they are let in. */
-  readonly files: number;
-}
-
-/** What the host decides about their room. */
-export interface RoomRules {
-  /** Everyone who knocks is let in by the page itself. */
-  readonly anyone: boolean;
-  /** Locked by the first let-in. */
-  readonly oneTime: boolean;
-  /** The name that whoever rings is shown; may be empty. */
-  readonly doorName: string;
-}
-
-export interface RoomView {
-  readonly state: RoomState;
-  /** What the others see me as, and my key, base64url. */
-  readonly me: string;
-  readonly key: string;
-  readonly role: 'host' | 'guest';
-  readonly fragment: string;
-  readonly door: string;
-  readonly locked: boolean;
-  readonly rules: RoomRules;
-  readonly secondsLeft: number | undefined;
-  readonly knocks: readonly KnockView[];
-  readonly people: readonly PersonView[];
-  readonly outgoing: readonly OutgoingView[];
-  readonly incoming: readonly IncomingView[];
-}
-
-/** Something a person should be told. `about` names who or what it concerns; empty when it is the room. */
-export interface Told {
-  readonly code: FailureCode;
-  readonly about: string;
-}
-
-interface Dialing {
-  dial(peer: PeerId): Promise<Connection>;
-  handleBox(from: PeerId, box: Bytes): void;
-  say(peer: PeerId, body: BoxBody): void;
-  close(): void;
-}
-
-/** What is kept of a room this browser hosts. */
-export interface HostedRoom {
-  readonly roster: SignedRoster;
-  readonly rules: RoomRules;
-  /** Milliseconds since 1970: the one thing that depends on the clock. */
-  readonly expiresAt: number;
-}
-
-/** The world outside the room. */
-export interface Surroundings {
-  readonly engine: Engine;
-  readonly key: OwnKey;
-  readonly acquaintances: Acquaintances;
-  readonly ice: () => RTCConfiguration;
-  newCertificate(): Promise<RTCCertificate>;
-  openCarrier(seat: Seat, events: CarrierEvents): Carrier;
-  openDialer(options: DialerOptions): Dialing;
-  dialLane(options: DialOptions): LaneDial;
-  /** A room of ours as it was left. */
-  loadHosted(room: string): Promise<HostedRoom | undefined>;
-  storeHosted(room: string, hosted: HostedRoom): Promise<void>;
-  /** The newest roster of a room we are a guest in, for a reload of this tab; undefined once it is to be forgotten. */
-  keepRoster(signed: SignedRoster | undefined): void;
-  /** Monotonic milliseconds. */
-  now(): number;
-  /** Milliseconds since 1970. */
-  clock(): number;
-  changed(): void;
-  tell(told: Told): void;
-  /** A failure told of before no longer holds. */
-  untell(code: FailureCode, about?: string): void;
-}
-
-/** What the room keeps of a link that stands. */
-interface Linked {
-  readonly lanes: Lanes;
-  readonly channel: PersonChannel;
-  path: Path;
-  sas: readonly Emoji[];
-}
+import { OutgoingFiles, type PickedFile } from './outgoing.ts';
+import { People, type Linked } from './people.ts';
+import type { Dialing, Surroundings } from './surroundings.ts';
+import type { RoomRules, RoomState, RoomView } from './views.ts';
 
 /** With so much to come, a second lane is worth its dial (docs/decisions.md). */
 const SECOND_LANE_BYTES = 16 * MiB;
 const LANES_FOR_MUCH = 2;
-/** People who left and are still listed. */
-const MAX_GONE = 16;
 /** Speeds and the time left are worth a look this often while nothing is reported. */
 const TICK_MS = 1_000;
 const BLOCK_MS = 10 * 60 * 1000;
@@ -152,11 +37,6 @@ export class Room {
   readonly #self: Pick<Seat, 'peer' | 'token'>;
   readonly #outgoing: OutgoingFiles;
   readonly #incoming: IncomingFiles;
-  readonly #linked = new Map<Guest, Linked>();
-  /** Names of people who were here, by key, in the order they left. */
-  readonly #gone = new Map<string, string>();
-  /** Keys first met in this room: remembered for the next time, and new until then. */
-  readonly #metHere = new Set<string>();
   /** Keys that broke the protocol, and until when they are left alone. */
   readonly #brokenUntil = new Map<string, number>();
   readonly #adopt = (channel: RTCDataChannel) => this.#outside.engine.adopt(channel);
@@ -173,6 +53,7 @@ export class Room {
   #dialer: Dialing | undefined;
   #membership: Membership | undefined;
   #meeting: Meeting | undefined;
+  #people: People | undefined;
   #ticking: ReturnType<typeof setInterval> | undefined;
 
   constructor(self: Pick<Seat, 'peer' | 'token'>, outside: Surroundings) {
@@ -226,6 +107,8 @@ export class Room {
       this.#meetingEvents(),
     );
     this.#meeting = meeting;
+    const { acquaintances } = this.#outside;
+    this.#people = new People(key, acquaintances, membership, meeting, (theirs) => this.#outgoing.unseenBy(theirs));
     this.#dialer = this.#outside.openDialer({
       sealKey: keys.seal,
       self: this.#self.peer,
@@ -276,72 +159,17 @@ export class Room {
       locked: this.#membership?.roster?.locked ?? false,
       rules: this.#rules,
       secondsLeft: this.#membership?.roster ? this.#membership.secondsLeft : undefined,
-      knocks: this.#isHost
-        ? (this.#meeting?.guests ?? [])
-            .filter(({ knocking }) => knocking)
-            .map(({ key, name }) => ({ key, name, trust: this.#trust(key, name), files: this.#outgoing.unseenBy(key) }))
-        : [],
-      people: [...this.#members(), ...this.#leavers()],
+      knocks: this.#isHost ? (this.#people?.knocks() ?? []) : [],
+      people: this.#people?.view() ?? [],
       outgoing: this.#outgoing.view(),
       incoming: this.#incoming.view(),
     };
   }
 
-  #members(): PersonView[] {
-    const own = toBase64url(this.#outside.key.publicKey);
-    const { members = [] } = this.#membership?.roster ?? {};
-    return members.flatMap(({ key, name, peerId }, index) => {
-      const guest = this.#meeting?.guest(key);
-      const linked = guest && this.#linked.get(guest);
-      const here = this.#meeting?.isPresent(peerId) ?? false;
-      const silent = guest?.connection.connectionState === 'disconnected';
-      const state = linked ? (silent ? 'interrupted' : 'ready') : here ? 'connecting' : 'gone';
-      if (key === own) return [];
-      return [{ ...this.#person(key, name), isHost: index === 0, state, ...this.#linkView(key, linked) }];
-    });
-  }
-
-  #leavers(): PersonView[] {
-    return [...this.#gone].flatMap(([key, name]) =>
-      this.#membership?.member(key)
-        ? []
-        : [{ ...this.#person(key, name), isHost: false, state: 'gone' as const, ...this.#linkView(key, undefined) }],
-    );
-  }
-
-  #linkView(key: string, linked: Linked | undefined): Pick<PersonView, 'path' | 'sas' | 'unseen'> {
-    return {
-      path: linked?.path ?? 'direct',
-      sas: linked?.sas ?? [],
-      unseen: linked ? this.#outgoing.unseenBy(key) : 0,
-    };
-  }
-
-  #person(key: string, name: string): Pick<PersonView, 'key' | 'label' | 'alias' | 'trust'> {
-    const petname = this.#outside.acquaintances.petname(key);
-    return {
-      key,
-      label: petname || name,
-      alias: petname && petname !== name ? name : '',
-      trust: this.#trust(key, name),
-    };
-  }
-
-  #trust(key: string, name: string): Trust {
-    const trust = trustOf(key, name, this.#outside.acquaintances.known);
-    return trust === 'known' && this.#metHere.has(key) ? 'new' : trust;
-  }
-
-  #labelOf(key: string): string {
-    const name = this.#membership?.member(key)?.name ?? this.#meeting?.guest(key)?.name ?? this.#gone.get(key) ?? '';
-    return this.#person(key, name).label;
-  }
-
   /** Lets somebody in who knocks: they see what the knock said they would. */
   async letIn(key: string): Promise<void> {
     try {
-      await this.#meeting?.letIn(key);
-      if (this.#rules.oneTime) await this.#membership?.lock(true);
+      await this.#meeting?.letIn(key, this.#rules.oneTime);
     } catch (error) {
       this.#outside.tell({ code: Failure.from(error).code, about: '' });
     }
@@ -402,8 +230,8 @@ export class Room {
   }
 
   /** Offers one person what they have not seen. */
-  offerTo(peer: PeerId): void {
-    void this.#outgoing.offerTo(peer).then(() => this.#changed());
+  offerTo(key: string): void {
+    void this.#outgoing.offerTo(key).then(() => this.#changed());
   }
 
   withdraw(id: string): void {
@@ -412,7 +240,7 @@ export class Room {
 
   accept(ids: readonly string[]): void {
     this.#act(() => this.#incoming.accept(ids));
-    for (const [{ key }, { lanes }] of this.#linked) {
+    for (const [{ key }, { lanes }] of this.#people?.linked ?? []) {
       if (this.#incoming.bytesToCome(key) >= SECOND_LANE_BYTES) lanes.want(LANES_FOR_MUCH);
     }
   }
@@ -513,7 +341,7 @@ export class Room {
       refused: (failure) => {
         this.#outside.untell('no-signaling');
         this.#outside.tell({ code: failure.code, about: '' });
-        if (!this.#linked.size && !this.#over) this.#state = 'failed';
+        if (!this.#people?.linked.size && !this.#over) this.#state = 'failed';
         this.#changed();
       },
     };
@@ -537,7 +365,7 @@ export class Room {
       closed: (guest, failure) => this.#closed(guest, failure),
       failed: (peer, { code }) => {
         const member = this.#membership?.memberAt(peer);
-        this.#outside.tell({ code, about: member ? this.#labelOf(member.key) : this.#door });
+        this.#outside.tell({ code, about: member ? this.#label(member.key) : this.#door });
         this.#changed();
       },
       conflict: () => this.#outside.tell({ code: 'roster-conflict', about: '' }),
@@ -547,7 +375,7 @@ export class Room {
 
   #entersByItself(key: string): boolean {
     const { autoAdmitVerified } = this.#outside.acquaintances;
-    const trust = this.#trust(key, this.#meeting?.guest(key)?.name ?? '');
+    const trust = this.#people?.trust(key);
     return (this.#rules.anyone && trust !== 'changed') || (autoAdmitVerified && trust === 'verified');
   }
 
@@ -563,18 +391,9 @@ export class Room {
       fail: (failure) => link.fail(failure),
     };
     const linked: Linked = { lanes: this.#lanesOf(guest), channel, path: 'direct', sas: [] };
-    this.#linked.set(guest, linked);
-    this.#gone.delete(key);
-    const label = this.#labelOf(key);
+    void this.#people?.add(guest, linked).then(() => this.#changed());
     for (const code of ['peer-gone', 'connection-failed', 'authentication-failed', 'turned-away'] as const) {
-      this.#outside.untell(code, label);
-    }
-    const name = this.#membership?.member(key)?.name ?? '';
-    // Meeting somebody under a name that is another's does not make the name theirs.
-    const trust = this.#trust(key, name);
-    if (trust === 'new') this.#metHere.add(key);
-    if (trust !== 'changed') {
-      void this.#outside.acquaintances.met(key, name).then(() => this.#changed());
+      this.#outside.untell(code, this.#label(key));
     }
     engine.open(lane, lane, maxMessageBytes(connection));
     engine.ask(lane);
@@ -596,7 +415,7 @@ export class Room {
     return new Lanes({
       dial: (options) => this.#outside.dialLane({ ...options, ice: this.#ice(), adopt: this.#adopt }),
       certificate: () => theirCertificate(connection),
-      mayAdd: () => this.#laneCount() < MAX_LANES_PER_PAGE,
+      mayAdd: () => (this.#people?.laneCount ?? 0) < MAX_LANES_PER_PAGE,
       send: (message) => link.send(message),
       open: (lane, maxBytes) => engine.open(connection.lane, lane, maxBytes),
       ask: (lane) => engine.ask(lane),
@@ -604,12 +423,8 @@ export class Room {
     });
   }
 
-  #laneCount(): number {
-    return [...this.#linked.values()].reduce((sum, { lanes }) => sum + lanes.count + 1, 0);
-  }
-
   #handle(guest: Guest, message: Message, hash: Bytes | undefined): void {
-    const linked = this.#linked.get(guest);
+    const linked = this.#people?.linked.get(guest);
     if (!linked) return;
     const { channel, lanes } = linked;
     try {
@@ -629,9 +444,8 @@ export class Room {
 
   #closed(guest: Guest, failure: Failure | undefined): void {
     const { key, connection } = guest;
-    const linked = this.#linked.get(guest);
+    const linked = this.#people?.drop(guest);
     linked?.lanes.close();
-    this.#linked.delete(guest);
     this.#outside.engine.close(connection.lane);
     if (failure?.code === 'protocol') this.#brokenUntil.set(key, this.#outside.now() + BLOCK_MS);
     // Replaced by a newer link of the same person: nobody left.
@@ -639,8 +453,7 @@ export class Room {
     if (linked && !replaced) {
       this.#outgoing.personGone(key);
       this.#incoming.personGone(key);
-      this.#gone.set(key, this.#membership?.member(key)?.name ?? guest.name);
-      this.#forgetGone();
+      for (const forgotten of this.#people?.leave(guest) ?? []) this.#forget(forgotten);
     }
     if (!this.#over && !replaced && (linked || failure)) this.#sayGone(guest, failure);
     this.#changed();
@@ -650,18 +463,18 @@ export class Room {
     if (this.#state === 'turned-away' || this.#outside.acquaintances.isBlocked(key)) return;
     const code = failure?.code ?? 'peer-gone';
     // Somebody who knocked and went away again is no news.
-    if (ready || code !== 'peer-gone') this.#outside.tell({ code, about: this.#labelOf(key) });
+    if (ready || code !== 'peer-gone') this.#outside.tell({ code, about: this.#label(key) });
   }
 
-  /** Whoever comes again and again under new keys must not fill the page. What they gave that is whole stays. */
-  #forgetGone(): void {
-    for (const key of [...this.#gone.keys()].slice(0, -MAX_GONE)) {
-      if (this.#membership?.member(key)) continue;
-      this.#outside.untell('peer-gone', this.#labelOf(key));
-      this.#gone.delete(key);
-      this.#outgoing.forget(key);
-      this.#incoming.forget(key);
-    }
+  /** What they gave that is whole stays. */
+  #forget(key: string): void {
+    this.#outside.untell('peer-gone', this.#label(key));
+    this.#outgoing.forget(key);
+    this.#incoming.forget(key);
+  }
+
+  #label(key: string): string {
+    return this.#people?.label(key) ?? '';
   }
 
   #listenToEngine(): void {
@@ -677,8 +490,9 @@ export class Room {
         this.#act(() =>
           (transfer.way === 'out' ? this.#outgoing : this.#incoming).handleTransferFailed(transfer, failure),
         ),
-      laneClosed: (lane) => [...this.#linked.values()].forEach(({ lanes }) => lanes.closed(lane)),
-      fault: (id, failure) => [...this.#linked].find(([, { channel }]) => channel.link === id)?.[0].link.fail(failure),
+      laneClosed: (lane) => [...(this.#people?.linked.values() ?? [])].forEach(({ lanes }) => lanes.closed(lane)),
+      fault: (id, failure) =>
+        [...(this.#people?.linked ?? [])].find(([, { channel }]) => channel.link === id)?.[0].link.fail(failure),
       lost: () => this.#engineLost(),
     };
   }
