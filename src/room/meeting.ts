@@ -166,7 +166,10 @@ export class Meeting {
 
   /** Somebody dialled us, and the connection stands. */
   answered(peer: PeerId, connection: Connection): void {
-    void this.#prove(peer, connection, false).catch(() => undefined);
+    this.#prove(peer, connection, false).catch((error: unknown) => {
+      // Somebody answered where a member should be; of strangers who fail nothing is said.
+      if (this.#options.membership.memberAt(peer)) this.#events.failed(peer, Failure.from(error));
+    });
   }
 
   /** The roster changed: whoever is no longer in it goes, whoever is new is met. */

@@ -30,7 +30,7 @@ const LANES_FOR_MUCH = 2;
 const TICK_MS = 1_000;
 const BLOCK_MS = 10 * 60 * 1000;
 /** A ring that nobody answered for so long is worth a word. */
-const NO_ANSWER_MS = 10_000;
+const NO_ANSWER_MS = 8_000;
 
 export class Room {
   readonly #outside: Surroundings;
