@@ -43,12 +43,17 @@ export function openOwnKey(store: KeyStore): Promise<{ readonly key: OwnKey; rea
       return { key: await useKey(await newKey()), kept: false };
     }
     const made = await newKey();
-    try {
-      await store.save(made);
-      return { key: await useKey(made), kept: true };
-    } catch {
-      return { key: await useKey(made), kept: false };
+    // Some browsers make native keys and cannot store them: those can store the wrapped kind.
+    for (const make of [() => made, () => wrapSeed(randomBytes(32))]) {
+      try {
+        const record = await make();
+        await store.save(record);
+        return { key: await useKey(record), kept: true };
+      } catch {
+        // Blocked or full: nothing more to try after the second.
+      }
     }
+    return { key: await useKey(made), kept: false };
   });
 }
 

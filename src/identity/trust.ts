@@ -43,29 +43,35 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = Object.fromEntries(
   ].flatMap(([plain = '', others = '']) => Array.from(others, (other) => [other, plain])),
 );
 
+/** Capitals that look Latin and whose small letters do not, or look like another. */
+const CAPITALS: Readonly<Record<string, string>> = { Μ: 'm', Ν: 'n', Ζ: 'z', Υ: 'y', Η: 'h', Β: 'b', В: 'b', Н: 'h' };
+
 /** What a name comes down to for somebody who does not look closely. Names with the same skeleton are confusable. */
 export function skeletonOf(name: string): string {
-  const folded = name
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/[\p{M}\p{C}\p{Z}\p{P}]/gu, '');
-  const plain = Array.from(folded, (char) => LOOK_ALIKES[char] ?? char).join('');
+  const capitals = Array.from(name.normalize('NFKD'), (char) => CAPITALS[char] ?? char).join('');
+  const visible = capitals.toLowerCase().replace(/[\p{M}\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu, '');
+  // What ends a sentence ends no name; elsewhere it may stand for a letter.
+  const plain = Array.from(visible.replace(/[!?.]+$/, ''), (char) => LOOK_ALIKES[char] ?? char)
+    .join('')
+    .replace(/\p{P}/gu, '');
   return plain.replaceAll('rn', 'm').replaceAll('vv', 'w');
 }
 
 /** What to think of this key under this name, given everyone who is known. */
 export function trustOf(key: string, name: string, known: readonly Known[]): Trust {
   const own = known.find((one) => one.key === key);
-  if (own && own.state !== 'blocked') return own.state;
+  if (own?.state === 'verified') return 'verified';
   const skeleton = skeletonOf(name);
   const confusable = known.some(
     (one) =>
       one.key !== key &&
-      one.state !== 'blocked' &&
+      // Somebody known may share a name with somebody known; with somebody confirmed nobody may.
+      (one.state === 'verified' || (one.state === 'known' && own?.state !== 'known')) &&
       skeleton !== '' &&
       [one.name, one.petname].some((other) => other !== '' && skeletonOf(other) === skeleton),
   );
-  return confusable ? 'changed' : 'new';
+  if (confusable) return 'changed';
+  return own?.state === 'known' ? 'known' : 'new';
 }
 
 /** Eight characters that tell keys apart at a glance; never what a decision rests on. */

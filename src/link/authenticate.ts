@@ -14,8 +14,15 @@ export interface Proved extends Authenticated {
   readonly early: readonly unknown[];
 }
 
-/** Proves who is at the other end. Rejects with Failure('authentication-failed'), and the channel is closed. */
-export function authenticate(channel: ControlChannel, handshake: Handshake, initiator: boolean): Promise<Proved> {
+/**
+ * Proves who is at the other end. Rejects with Failure('authentication-failed'), and the channel is closed. It listens at
+ * once, also while the handshake is still being made: the first message may come with the connection.
+ */
+export function authenticate(
+  channel: ControlChannel,
+  handshake: Handshake | Promise<Handshake>,
+  initiator: boolean,
+): Promise<Proved> {
   return new Promise((resolve, reject) => {
     const waiting: unknown[] = [];
     let busy = false;
@@ -52,7 +59,7 @@ export function authenticate(channel: ControlChannel, handshake: Handshake, init
     const next = () => {
       if (over || busy || !waiting.length) return;
       const message = waiting.shift();
-      if (message instanceof ArrayBuffer) void take(() => handshake.handle(new Uint8Array(message)));
+      if (message instanceof ArrayBuffer) void take(async () => (await handshake).handle(new Uint8Array(message)));
       else fail();
     };
     channel.onmessage = ({ data }) => {
@@ -61,6 +68,7 @@ export function authenticate(channel: ControlChannel, handshake: Handshake, init
       next();
     };
     channel.onclose = fail;
-    if (initiator) void take(() => handshake.start());
+    if (initiator) void take(async () => (await handshake).start());
+    Promise.resolve(handshake).catch(fail);
   });
 }

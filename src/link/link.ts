@@ -69,7 +69,10 @@ export class Link {
     this.#shownOut = new TokenBucket(SHOWN_MESSAGES_PER_SECOND * OWN_SHARE, SHOWN_MESSAGES_BURST * OWN_SHARE, now());
     channel.onmessage = ({ data }) => this.#enqueue(data);
     channel.onclose = () => this.#end(new Failure('peer-gone', 'channel closed'));
-    for (const data of early) this.#enqueue(data);
+    // When whoever made this link knows it: a fault in what came early ends a link they hold.
+    queueMicrotask(() => {
+      for (const data of early) this.#enqueue(data);
+    });
   }
 
   get open(): boolean {

@@ -95,10 +95,10 @@ export class Acquaintances {
 
   #change(key: string, change: (known: Known) => Known): Promise<void> {
     const before = this.#find(key) ?? { key, name: '', petname: '', state: 'known' };
-    const others = this.#memory.known.filter((known) => known.key !== key);
-    const plain = others.filter(({ state }) => state === 'known');
+    const all = [...this.#memory.known.filter((known) => known.key !== key), change(before)];
+    const plain = all.filter(({ state }) => state === 'known');
     const surplus = new Set(plain.slice(0, Math.max(0, plain.length - MAX_KNOWN)));
-    return this.#save({ known: [...others.filter((known) => !surplus.has(known)), change(before)] });
+    return this.#save({ known: all.filter((known) => !surplus.has(known)) });
   }
 
   async #save(change: Partial<Memory>): Promise<void> {

@@ -98,6 +98,8 @@ export class Meeting {
   /** Peer ids that are being dialled or shaken hands with. */
   readonly #meeting = new Set<PeerId>();
   readonly #dials = new Map<PeerId, number>();
+  /** Peers that are to be met anew in a moment. */
+  readonly #again = new Map<PeerId, ReturnType<typeof setTimeout>>();
   readonly #knockedAt = new Map<PeerId, number>();
   #unauthenticated = 0;
   /** Turned away: nothing is tried again until the person asks. */
@@ -193,7 +195,12 @@ export class Meeting {
     const guest = this.#guests.get(key);
     if (!guest?.knocking) return;
     guest.knocking = false;
-    await this.#options.membership.admit({ key, name: guest.name, peerId: guest.peer }, locks);
+    try {
+      await this.#options.membership.admit({ key, name: guest.name, peerId: guest.peer }, locks);
+    } catch (error) {
+      this.turnAway(key, 'busy');
+      throw error;
+    }
     this.#admit(guest);
   }
 
@@ -213,6 +220,7 @@ export class Meeting {
   close(): void {
     this.#over = true;
     clearInterval(this.#ringing);
+    for (const timer of this.#again.values()) clearTimeout(timer);
     for (const { link } of this.guests) link.close();
   }
 
@@ -238,6 +246,16 @@ export class Meeting {
     if (this.#isLater(member.key) && !this.#guests.has(member.key)) void this.#dial(peer);
   }
 
+  /** Once, however many reasons there are. */
+  #meetAgain(peer: PeerId): void {
+    if (this.#over || this.#again.has(peer)) return;
+    const timer = setTimeout(() => {
+      this.#again.delete(peer);
+      this.#meet(peer);
+    }, REDIAL_MS);
+    this.#again.set(peer, timer);
+  }
+
   /** Of two members the later in the list dials. */
   #isLater(key: string): boolean {
     const keys = this.#options.membership.roster?.members.map((member) => member.key) ?? [];
@@ -254,7 +272,6 @@ export class Meeting {
       const connection = await this.#options.dial(peer);
       this.#meeting.delete(peer);
       await this.#prove(peer, connection, true);
-      this.#dials.delete(peer);
     } catch (error) {
       this.#meeting.delete(peer);
       this.#dialFailed(peer, Failure.from(error, 'connection-failed'));
@@ -264,7 +281,7 @@ export class Meeting {
   #dialFailed(peer: PeerId, failure: Failure): void {
     if (this.#over) return;
     const again = failure.code === 'connection-failed' && (this.#dials.get(peer) ?? 0) < MAX_DIALS;
-    if (again && this.#present.has(peer)) setTimeout(() => this.#meet(peer), REDIAL_MS);
+    if (again && this.#present.has(peer)) this.#meetAgain(peer);
     else this.#events.failed(peer, failure);
   }
 
@@ -275,13 +292,16 @@ export class Meeting {
     this.#meeting.add(peer);
     this.#unauthenticated++;
     try {
-      const handshake = new Handshake({
-        ...{ initiator, roomId, bindKey, key, nonce: randomBytes(32) },
-        ownCertificate: ownCertificate(certificate),
-        theirCertificate: await theirCertificate(connection),
-        isExpected: expected,
-        isBlocked: (theirs) => isBlocked(toBase64url(theirs)),
-      });
+      const handshake = theirCertificate(connection).then(
+        (theirs) =>
+          new Handshake({
+            ...{ initiator, roomId, bindKey, key, nonce: randomBytes(32) },
+            ownCertificate: ownCertificate(certificate),
+            theirCertificate: theirs,
+            isExpected: expected,
+            isBlocked: (blocked) => isBlocked(toBase64url(blocked)),
+          }),
+      );
       const proved = await authenticate(connection.control, handshake, initiator);
       const theirKey = toBase64url(proved.theirKey);
       const dialledBy = initiator ? toBase64url(key.publicKey) : theirKey;
@@ -484,11 +504,15 @@ export class Meeting {
   #leftOut(code: FailureCode): void {
     this.#resting = true;
     this.#options.membership.forget();
-    for (const { link } of this.guests) link.close();
+    // Said first: that everybody else is gone too is no news then.
     this.#events.turnedAway(code);
+    for (const { link } of this.guests) link.close();
   }
 
   #ready(guest: Guest): void {
+    // It may have gone while the roster was signed.
+    if (!guest.link.open || this.#guests.get(guest.key) !== guest) return;
+    this.#dials.delete(guest.peer);
     guest.ready = true;
     guest.link.ready();
     this.#events.ready(guest);
@@ -500,6 +524,6 @@ export class Meeting {
     const current = this.#guests.get(guest.key) === guest;
     if (current) this.#guests.delete(guest.key);
     this.#events.closed(guest, failure);
-    if (current && failure && !this.#over) setTimeout(() => this.#meet(guest.peer), REDIAL_MS);
+    if (current && failure) this.#meetAgain(guest.peer);
   }
 }

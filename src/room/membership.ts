@@ -103,11 +103,16 @@ export class Membership {
    */
   admit(member: Member, locks = false): Promise<void> {
     return this.#change(({ members }) => {
+      const [host] = members;
+      if (host && host.key !== member.key && host.peerId === member.peerId) {
+        throw new Failure('protocol', 'the peer id of the host');
+      }
       const others = members.filter(({ key, peerId }) => key !== member.key && peerId !== member.peerId);
       if (others.length >= MAX_MEMBERS) throw new Failure('room-full');
       const at = members.findIndex(({ key }) => key === member.key);
+      const before = members.slice(0, at).filter(({ peerId }) => peerId !== member.peerId).length;
       return {
-        members: at < 0 ? [...others, member] : others.toSpliced(at, 0, member),
+        members: at < 0 ? [...others, member] : others.toSpliced(before, 0, member),
         ...(locks && { locked: true }),
       };
     });
@@ -137,8 +142,7 @@ export class Membership {
     if (isHost) {
       // Signed by this key and not known here: an older copy of this browser's storage came back. Its number is passed,
       // its members are not believed.
-      const { rev } = shown;
-      await this.#change(() => ({ rev: rev + 1 }));
+      await this.#change(({ rev }) => (rev > shown.rev ? undefined : { rev: shown.rev + 1 }));
       return 'older';
     }
     this.#use(shown, signed);
@@ -156,12 +160,15 @@ export class Membership {
     this.#options.changed();
   }
 
-  #change(change: (roster: Roster) => Partial<Roster>): Promise<void> {
+  /** Signs and stores what `change` makes of the roster as it then is; nothing for undefined. */
+  #change(change: (roster: Roster) => Partial<Roster> | undefined): Promise<void> {
     const changed = this.#changing.then(async () => {
       const { room, key, isHost, store } = this.#options;
       if (!isHost) throw new Failure('internal', 'only the host signs');
       const before = this.#roster ?? { room, rev: 0, locked: false, expires: 0, members: [] };
-      const roster = { ...before, rev: before.rev + 1, expires: this.secondsLeft, ...change(before) };
+      const changes = change(before);
+      if (!changes) return;
+      const roster = { ...before, rev: before.rev + 1, expires: this.secondsLeft, ...changes };
       const signed = await signRoster(roster, key);
       await store(signed);
       this.#use(roster, signed);
