@@ -105,10 +105,26 @@ test('forgetting this device leaves nothing and makes somebody new', async ({ se
   await bob.page.getByTestId('leave').click();
   await bob.page.getByTestId('device').locator('summary').click();
   await expect(bob.page.getByTestId('known')).toHaveCount(1);
+  await bob.page.evaluate(async () => {
+    await caches.open('a cache');
+    localStorage.setItem('something', 'kept');
+    await (await navigator.storage.getDirectory()).getFileHandle('left behind', { create: true });
+  });
   await bob.page.getByTestId('forget-device').click();
   // The page begins anew.
   await Promise.all([bob.page.waitForEvent('load'), bob.page.getByTestId('forget-device-yes').click()]);
   await expect(bob.page.getByTestId('known')).toHaveCount(0);
+  const left = await bob.page.evaluate(async () => {
+    const names: string[] = [];
+    for await (const name of (await navigator.storage.getDirectory()).keys()) names.push(name);
+    return { caches: await caches.keys(), local: localStorage.length, names };
+  });
+  // The new page has made a staging folder of its own.
+  expect({ ...left, names: left.names.filter((name) => name !== 'staging') }).toEqual({
+    caches: [],
+    local: 0,
+    names: [],
+  });
   await bob.open(link);
   await bob.isIn('knocking');
   expect(await bob.shortKey()).not.toBe(before);

@@ -21,7 +21,8 @@ import { controlChannels, type MemoryControlChannel } from '../testing/control-c
 import { failureOf, settled } from '../testing/expecting.ts';
 import { macInStep, ownKey } from '../testing/own-keys.ts';
 import { hashInStep, settle } from '../testing/scheduler.ts';
-import { Meeting, type Guest } from './meeting.ts';
+import { type Guest } from './guest.ts';
+import { Meeting } from './meeting.ts';
 import { Membership } from './membership.ts';
 
 const idOf = (value: number) => toBase64url(new Uint8Array(16).fill(value));
@@ -228,7 +229,7 @@ async function aliceAtHome() {
 /** Lets somebody in who knocks. */
 async function letIn(host: Page, ...guests: readonly Page[]): Promise<void> {
   for (const { key } of guests) {
-    await host.meeting.letIn(key.text);
+    await host.meeting.greeting.letIn(key.text);
     await settle();
   }
 }
@@ -321,7 +322,7 @@ describe('a guest', () => {
     const { street, alice } = await aliceAtHome();
     const bob = street.page('Bob', { seed: 2 });
     await street.join(bob);
-    alice.meeting.turnAway(bob.key.text);
+    alice.meeting.greeting.turnAway(bob.key.text);
     await pass(1_000);
     expect(bob.told.toSorted()).toEqual(["Alice's door", 'closed Alice', 'turned-away']);
     expect([alice.meeting.guests, bob.meeting.guests]).toEqual([[], []]);
@@ -365,7 +366,7 @@ describe('a guest', () => {
     const { street, alice } = await aliceAtHome();
     const bob = street.page('Bob', { seed: 2 });
     await street.join(bob);
-    alice.meeting.turnAway(bob.key.text);
+    alice.meeting.greeting.turnAway(bob.key.text);
     await pass(KNOCK_PAUSE_MS - 1_000);
     bob.told.length = 0;
     bob.meeting.knockAgain();
@@ -393,7 +394,7 @@ describe('a guest', () => {
     const bob = street.page('Bob', { seed: 2 });
     await street.join(bob);
     // The yes takes a moment to be signed and stored, and in that moment the tab is closed.
-    const letting = alice.meeting.letIn(bob.key.text);
+    const letting = alice.meeting.greeting.letIn(bob.key.text);
     alice.linkTo(bob).link.fail(new Failure('peer-gone'));
     await settled(letting);
     await settle();
@@ -410,7 +411,7 @@ describe('a guest', () => {
     for (const member of others) await alice.membership.admit(member);
     const bob = street.page('Bob', { seed: 2 });
     await street.join(bob);
-    expect(await settled(alice.meeting.letIn(bob.key.text))).toEqual(failureOf('room-full'));
+    expect(await settled(alice.meeting.greeting.letIn(bob.key.text))).toEqual(failureOf('room-full'));
     await settle();
     const waits = bob.meeting.guest(alice.key.text)?.knocking ?? false;
     expect(alice.meeting.guest(bob.key.text)?.knocking ?? false).toBe(waits);
@@ -660,7 +661,7 @@ describe('whoever is taken out', () => {
 
   test('is the one who was meant: cutting somebody off closes that link alone', async () => {
     const { alice, bob, carol } = await allInside();
-    carol.meeting.cutOff(bob.key.text);
+    carol.meeting.greeting.cutOff(bob.key.text);
     await settle();
     expect(bob.told).toEqual(['closed Carol']);
     expectLinked(alice, bob);

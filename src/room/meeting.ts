@@ -1,13 +1,11 @@
-// How two pages of a room come to an authenticated link (docs/protocol.md §4): who rings, who dials whom, whose key is
-// expected at the other end, and the greeting that follows the handshake. What comes out is a link to a member; what does
-// not get that far has been shown nothing.
+// How two pages of a room come to an authenticated link (docs/protocol.md §4): who rings, who dials whom, and whose key is
+// expected at the other end. What comes out is a link to somebody proved, and then the greeting decides.
 
 import { equal, randomBytes, toBase64url, type Bytes } from '../protocol/bytes.ts';
-import { Failure, type FailureCode } from '../protocol/failure.ts';
-import { HANDSHAKE_MS, KNOCK_PAUSE_MS, MAX_PENDING_KNOCKS, MAX_UNAUTHENTICATED } from '../protocol/limits.ts';
-import type { Message, MessageOf } from '../protocol/messages.ts';
+import type { BoxBody } from '../protocol/dial-signal.ts';
+import { Failure } from '../protocol/failure.ts';
+import { HANDSHAKE_MS, MAX_UNAUTHENTICATED } from '../protocol/limits.ts';
 import { Handshake } from '../identity/handshake.ts';
-import type { OwnKey } from '../identity/keys.ts';
 import { hostPin } from '../identity/room-link.ts';
 import { authenticate } from '../link/authenticate.ts';
 import { ownCertificate, theirCertificate } from '../link/certificate.ts';
@@ -15,63 +13,9 @@ import { Link } from '../link/link.ts';
 import { sessionOf } from '../link/session.ts';
 import type { PeerId } from '../rendezvous/carrier.ts';
 import type { Connection } from '../rendezvous/simple-peer.ts';
-import type { BoxBody } from '../protocol/dial-signal.ts';
-import { keyBytes, type Membership } from './membership.ts';
-
-/** Somebody proved, at the other end of a link of their own. */
-export interface Guest {
-  /** base64url of their public key. */
-  readonly key: string;
-  readonly peer: PeerId;
-  readonly th: Bytes;
-  readonly link: Link;
-  readonly connection: Connection;
-  /** Base64url of the key of the side that dialled. */
-  readonly dialledBy: string;
-  readonly since: number;
-  /** What they call themselves, once they knocked. */
-  name: string;
-  /** Waiting to be let in. */
-  knocking: boolean;
-  ready: boolean;
-  theirRev: number | undefined;
-}
-
-export interface MeetingOptions {
-  readonly isHost: boolean;
-  readonly self: PeerId;
-  readonly name: () => string;
-  /** What the host shows to whoever rings; may be empty. */
-  readonly doorName: () => string;
-  readonly key: OwnKey;
-  readonly pin: Bytes;
-  readonly roomId: Bytes;
-  readonly bindKey: Bytes;
-  readonly certificate: RTCCertificate;
-  readonly membership: Membership;
-  readonly isBlocked: (key: string) => boolean;
-  readonly now: () => number;
-  readonly dial: (peer: PeerId) => Promise<Connection>;
-  readonly say: (peer: PeerId, body: BoxBody) => void;
-}
-
-export interface MeetingEvents {
-  /** A member's link stands. */
-  ready(guest: Guest): void;
-  /** Somebody asks to be let in. */
-  knocked(guest: Guest): void;
-  /** What the name on the door is: the word of whoever answered the ring. */
-  door(name: string): void;
-  turnedAway(code: FailureCode): void;
-  /** A message of a member. */
-  message(guest: Guest, message: Message, hash: Bytes | undefined): void | Promise<void>;
-  /** A link that stood, or knocked, is over. */
-  closed(guest: Guest, failure: Failure | undefined): void;
-  /** A dial or handshake of ours came to nothing. */
-  failed(peer: PeerId, failure: Failure): void;
-  conflict(): void;
-  changed(): void;
-}
+import { Greeting } from './greeting.ts';
+import type { Guest, MeetingEvents, MeetingOptions } from './guest.ts';
+import { keyBytes } from './membership.ts';
 
 /** A ring unanswered is repeated: the host may have been busy, or came back. */
 const RING_AGAIN_MS = 5_000;
@@ -81,17 +25,11 @@ const REDIAL_MS = 1_000;
 const MAX_DIALS = 3;
 const GOODBYE_MS = 1_000;
 
-const turnedAwayFailure = {
-  declined: 'turned-away',
-  removed: 'removed',
-  locked: 'room-locked',
-  expired: 'room-expired',
-  busy: 'room-busy',
-} as const satisfies Record<MessageOf<'turned-away'>['code'], FailureCode>;
-
 export class Meeting {
   readonly #options: MeetingOptions;
   readonly #events: MeetingEvents;
+  /** What is said before and about the let-in. */
+  readonly greeting: Greeting;
   readonly #present = new Set<PeerId>();
   /** Links by key; a key has one. */
   readonly #guests = new Map<string, Guest>();
@@ -100,7 +38,6 @@ export class Meeting {
   readonly #dials = new Map<PeerId, number>();
   /** Peers that are to be met anew in a moment. */
   readonly #again = new Map<PeerId, ReturnType<typeof setTimeout>>();
-  readonly #knockedAt = new Map<PeerId, number>();
   #unauthenticated = 0;
   /** Turned away: nothing is tried again until the person asks. */
   #resting = false;
@@ -110,6 +47,18 @@ export class Meeting {
   constructor(options: MeetingOptions, events: MeetingEvents) {
     this.#options = options;
     this.#events = events;
+    const heard: MeetingEvents = {
+      ...events,
+      ready: (guest) => {
+        this.#dials.delete(guest.peer);
+        events.ready(guest);
+      },
+      turnedAway: (code) => {
+        this.#resting = true;
+        events.turnedAway(code);
+      },
+    };
+    this.greeting = new Greeting(options, heard, this.#guests);
     if (!options.isHost) this.#ringing = setInterval(() => this.#ringAll(), RING_AGAIN_MS);
   }
 
@@ -176,45 +125,8 @@ export class Meeting {
 
   /** The roster changed: whoever is no longer in it goes, whoever is new is met. */
   rosterChanged(): void {
-    const { membership } = this.#options;
-    for (const guest of this.guests) {
-      if (!guest.ready) continue;
-      if (membership.member(guest.key)) this.#sendRoster(guest);
-      else this.#takeOut(guest);
-    }
+    this.greeting.rosterChanged();
     for (const peer of this.#present) this.#meet(peer);
-  }
-
-  #takeOut(guest: Guest): void {
-    if (this.#options.isHost) guest.link.closeWith({ type: 'turned-away', code: 'removed' });
-    else guest.link.close();
-  }
-
-  /** The person let somebody in. */
-  async letIn(key: string, locks = false): Promise<void> {
-    const guest = this.#guests.get(key);
-    if (!guest?.knocking) return;
-    guest.knocking = false;
-    try {
-      await this.#options.membership.admit({ key, name: guest.name, peerId: guest.peer }, locks);
-    } catch (error) {
-      this.turnAway(key, 'busy');
-      throw error;
-    }
-    this.#admit(guest);
-  }
-
-  turnAway(key: string, code: MessageOf<'turned-away'>['code'] = 'declined'): void {
-    const guest = this.#guests.get(key);
-    if (!guest || guest.ready) return;
-    guest.knocking = false;
-    guest.link.closeWith({ type: 'turned-away', code });
-  }
-
-  /** Nothing more to do with this key. */
-  cutOff(key: string): void {
-    const guest = this.#guests.get(key);
-    if (guest) this.#takeOut(guest);
   }
 
   close(): void {
@@ -313,7 +225,7 @@ export class Meeting {
         connection.control,
         sessionOf(proved, key),
         {
-          message: (message, hash) => this.#handle(guest, message, hash),
+          message: (message, hash) => this.greeting.handle(guest, message, hash),
           closed: (failure) => this.#closed(guest, failure),
         },
         now,
@@ -326,7 +238,7 @@ export class Meeting {
       };
       this.#replace(guest);
       this.#watch(guest);
-      link.send({ type: 'hello', rosterRev: this.#options.membership.rev });
+      this.greeting.begin(guest);
       // Proved and silent is no way to hold a connection: whoever comes in knocks.
       setTimeout(() => {
         if (!guest.ready && !guest.knocking) link.close();
@@ -373,149 +285,6 @@ export class Meeting {
       this.#events.changed();
     });
     connection.onover = () => link.fail(new Failure('peer-gone', 'connection closed'));
-  }
-
-  async #handle(guest: Guest, message: Message, hash: Bytes | undefined): Promise<void> {
-    if (this.#guests.get(guest.key) !== guest) return;
-    switch (message.type) {
-      case 'hello':
-        return this.#hello(guest, message.rosterRev);
-      case 'roster':
-        return this.#roster(guest, message.signed);
-      case 'knock':
-        this.#knock(guest, message);
-        return;
-      case 'admit':
-        return this.#admitted(guest);
-      case 'turned-away':
-        return this.#turnedAway(guest, message.code);
-      default:
-        await this.#events.message(guest, message, hash);
-    }
-  }
-
-  async #hello(guest: Guest, theirRev: number): Promise<void> {
-    if (guest.theirRev !== undefined) throw new Failure('protocol', 'hello twice');
-    guest.theirRev = theirRev;
-    const { isHost, membership } = this.#options;
-    if (isHost) {
-      const member = membership.member(guest.key);
-      if (member) {
-        if (member.peerId !== guest.peer) await membership.admit({ ...member, peerId: guest.peer });
-        this.#admit(guest);
-      } else if (theirRev > 0) {
-        // It was one, and does not know yet that it is none any more: who knows has forgotten the roster.
-        this.turnAway(guest.key, 'removed');
-      }
-      return;
-    }
-    if (theirRev < membership.rev) this.#sendRoster(guest);
-    if (await this.#isHostKey(guest)) {
-      // Whoever is a member will be told so. Anybody else asks.
-      if (!membership.inside) this.#sendKnock(guest);
-    } else if (theirRev <= membership.rev) {
-      this.#readyIfMember(guest);
-    }
-  }
-
-  async #isHostKey(guest: Guest): Promise<boolean> {
-    return equal(await hostPin(keyBytes(guest.key)), this.#options.pin);
-  }
-
-  #sendKnock(guest: Guest): void {
-    guest.knocking = true;
-    guest.link.send({ type: 'knock', name: this.#options.name(), peerId: this.#options.self });
-    this.#events.changed();
-  }
-
-  /** A roster somebody shows: taken for what its signature says, whoever shows it. */
-  async #roster(guest: Guest, signed: string): Promise<void> {
-    const { membership, key } = this.#options;
-    try {
-      const taken = await membership.take(keyBytes(signed));
-      guest.theirRev = Math.max(guest.theirRev ?? 0, membership.rev);
-      if (taken === 'newer' && !membership.member(toBase64url(key.publicKey))) {
-        this.#leftOut('removed');
-        return;
-      }
-    } catch (error) {
-      const failure = Failure.from(error);
-      if (failure.code === 'roster-conflict') this.#events.conflict();
-      throw failure;
-    }
-    if (!guest.ready && !this.#options.isHost && !(await this.#isHostKey(guest))) this.#readyIfMember(guest);
-  }
-
-  /** Only to somebody who is in it, and who has an older one. */
-  #sendRoster(guest: Guest): void {
-    const { membership } = this.#options;
-    const { signed, rev } = membership;
-    if (!signed || (guest.theirRev ?? 0) >= rev || !membership.member(guest.key)) return;
-    guest.theirRev = rev;
-    guest.link.send({ type: 'roster', signed: toBase64url(signed) });
-  }
-
-  #readyIfMember(guest: Guest): void {
-    const { membership } = this.#options;
-    if (membership.inside && membership.member(guest.key)) this.#ready(guest);
-    else guest.link.fail(new Failure('authentication-failed', 'not a member'));
-  }
-
-  #knock(guest: Guest, { name, peerId }: MessageOf<'knock'>): void {
-    const { isHost, membership, now } = this.#options;
-    if (!isHost || guest.theirRev === undefined) throw new Failure('protocol', 'a knock out of place');
-    // Admitted by its key: it could not know.
-    if (membership.member(guest.key)) return;
-    if (guest.knocking || peerId !== guest.peer) throw new Failure('protocol', 'a knock for somebody else');
-    const waiting = this.guests.filter(({ knocking }) => knocking).length;
-    const last = this.#knockedAt.get(guest.peer) ?? -Infinity;
-    if (membership.expired) this.turnAway(guest.key, 'expired');
-    else if (membership.roster?.locked) this.turnAway(guest.key, 'locked');
-    else if (waiting >= MAX_PENDING_KNOCKS || now() - last < KNOCK_PAUSE_MS) this.turnAway(guest.key, 'busy');
-    else {
-      this.#knockedAt.set(guest.peer, now());
-      Object.assign(guest, { name, knocking: true });
-      this.#events.knocked(guest);
-    }
-  }
-
-  /** The host's side of a let-in: the roster first, then the word. */
-  #admit(guest: Guest): void {
-    this.#sendRoster(guest);
-    guest.link.send({ type: 'admit' });
-    this.#ready(guest);
-  }
-
-  async #admitted(guest: Guest): Promise<void> {
-    const { membership } = this.#options;
-    const isHostKey = await this.#isHostKey(guest);
-    if (guest.ready || !isHostKey || !membership.inside) throw new Failure('protocol', 'an admit out of place');
-    guest.knocking = false;
-    this.#ready(guest);
-  }
-
-  async #turnedAway(guest: Guest, code: MessageOf<'turned-away'>['code']): Promise<void> {
-    if (!(await this.#isHostKey(guest))) throw new Failure('protocol', 'turned away by nobody');
-    guest.knocking = false;
-    this.#leftOut(turnedAwayFailure[code]);
-  }
-
-  /** Not, or no longer, in the room: nothing is kept of it, and nothing is tried until the person asks again. */
-  #leftOut(code: FailureCode): void {
-    this.#resting = true;
-    this.#options.membership.forget();
-    // Said first: that everybody else is gone too is no news then.
-    this.#events.turnedAway(code);
-    for (const { link } of this.guests) link.close();
-  }
-
-  #ready(guest: Guest): void {
-    // It may have gone while the roster was signed.
-    if (!guest.link.open || this.#guests.get(guest.key) !== guest) return;
-    this.#dials.delete(guest.peer);
-    guest.ready = true;
-    guest.link.ready();
-    this.#events.ready(guest);
   }
 
   #closed(guest: Guest, failure: Failure | undefined): void {

@@ -9,7 +9,8 @@ import type { Path } from '../link/path.ts';
 import { toBase64url } from '../protocol/bytes.ts';
 import type { Acquaintances } from './acquaintances.ts';
 import type { PersonChannel } from './channel.ts';
-import type { Guest, Meeting } from './meeting.ts';
+import type { Guest } from './guest.ts';
+import type { Meeting } from './meeting.ts';
 import type { Membership } from './membership.ts';
 import type { KnockView, PersonView } from './views.ts';
 

@@ -16,7 +16,8 @@ import type { Carrier, CarrierEvents } from '../rendezvous/carrier.ts';
 import type { Seat } from '../rendezvous/signaling-server.ts';
 import type { PersonChannel } from './channel.ts';
 import { IncomingFiles } from './incoming.ts';
-import { Meeting, type Guest, type MeetingEvents } from './meeting.ts';
+import type { Guest, MeetingEvents } from './guest.ts';
+import { Meeting } from './meeting.ts';
 import { Membership } from './membership.ts';
 import { OutgoingFiles, type PickedFile } from './outgoing.ts';
 import { People, type Linked } from './people.ts';
@@ -169,7 +170,7 @@ export class Room {
   /** Lets somebody in who knocks: they see what the knock said they would. */
   async letIn(key: string): Promise<void> {
     try {
-      await this.#meeting?.letIn(key, this.#rules.oneTime);
+      await this.#meeting?.greeting.letIn(key, this.#rules.oneTime);
     } catch (error) {
       this.#outside.tell({ code: Failure.from(error).code, about: '' });
     }
@@ -177,7 +178,7 @@ export class Room {
   }
 
   turnAway(key: string): void {
-    this.#act(() => this.#meeting?.turnAway(key));
+    this.#act(() => this.#meeting?.greeting.turnAway(key));
   }
 
   /** Asks again after being turned away. */
@@ -218,7 +219,7 @@ export class Room {
     const name = this.#membership?.member(key)?.name ?? this.#meeting?.guest(key)?.name ?? '';
     await this.#outside.acquaintances.block(key, name);
     if (this.#isHost && this.#membership?.member(key)) await this.#membership.remove(key);
-    this.#meeting?.cutOff(key);
+    this.#meeting?.greeting.cutOff(key);
     this.#changed();
   }
 
