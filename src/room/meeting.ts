@@ -102,7 +102,7 @@ export class Meeting {
     const { isHost, doorName, say } = this.#options;
     if (body.kind === 'ring' && isHost) {
       say(peer, { kind: 'door', name: doorName() });
-    } else if (body.kind === 'door' && !isHost && !this.#resting && !this.#hostLink) {
+    } else if (body.kind === 'door' && !isHost && !this.#resting && !this.#hasHostLink) {
       this.#events.door(body.name);
       void this.#dial(peer);
     }
@@ -136,9 +136,12 @@ export class Meeting {
     for (const { link } of this.guests) link.close();
   }
 
-  get #hostLink(): Guest | undefined {
-    const host = this.#options.membership.roster?.members[0]?.key;
-    return this.guests.find(({ key, ready, knocking }) => (ready && key === host) || knocking);
+  /** Whether a guest has a link to the host: outside, there is no other it would have kept, however far it has come. */
+  get #hasHostLink(): boolean {
+    const { membership } = this.#options;
+    if (!membership.inside) return this.#guests.size > 0;
+    const host = membership.roster?.members[0]?.key;
+    return this.guests.some(({ key, ready, knocking }) => (ready && key === host) || knocking);
   }
 
   #ringAll(): void {
@@ -152,7 +155,7 @@ export class Meeting {
     const member = membership.inside ? membership.memberAt(peer) : undefined;
     if (!member) {
       // Only the host answers, and nobody else learns more than that somebody rang.
-      if (!this.#hostLink) say(peer, { kind: 'ring' });
+      if (!this.#hasHostLink) say(peer, { kind: 'ring' });
       return;
     }
     if (this.#isLater(member.key) && !this.#guests.has(member.key)) void this.#dial(peer);
