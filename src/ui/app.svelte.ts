@@ -35,8 +35,8 @@ export interface Notice extends Told {
 }
 
 export class App {
-  /** `elsewhere`: another tab of this browser has the room. `stuck`: nothing can be done in this browser or at this address; the notice says why. */
-  screen = $state<'home' | 'room' | 'elsewhere' | 'stuck'>('home');
+  /** `entering`: on the way into a room, and nothing to be chosen yet. `elsewhere`: another tab of this browser has the room. `stuck`: nothing can be done in this browser or at this address; the notice says why. */
+  screen = $state<'home' | 'entering' | 'room' | 'elsewhere' | 'stuck'>('home');
   review = $state.raw<readonly ReviewFile[]>([]);
   room = $state.raw<RoomView | undefined>();
   notices = $state.raw<readonly Notice[]>([]);
@@ -70,10 +70,13 @@ export class App {
     this.#engine = new TransferWorker();
     this.#identity = this.#openIdentity();
     const fragment = takeFragment();
-    await this.#identity;
     const before = readTabRoom();
+    // What is chosen on a screen that is about to go would be lost with it.
+    if (fragment || before) this.screen = 'entering';
+    await this.#identity;
     if (fragment && fragment !== before?.fragment) await this.join(fragment);
     else if (before) await this.#return(before);
+    if (this.screen === 'entering') this.screen = 'home';
   }
 
   async #openIdentity(): Promise<void> {
