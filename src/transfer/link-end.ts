@@ -162,6 +162,7 @@ export class LinkEnd {
 
   close(): void {
     this.#end();
+    for (const lane of this.#lanes) lane.close();
   }
 
   /** Received files that are still to be saved. */
@@ -173,7 +174,6 @@ export class LinkEnd {
   #end(): void {
     this.#sender.close();
     this.#receiver.close();
-    for (const lane of this.#lanes) lane.close();
     this.#files.clear();
     this.#queue.clear();
     this.#receiving.clear();

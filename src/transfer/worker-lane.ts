@@ -79,7 +79,8 @@ export class WorkerLane {
     this.#channel.onmessage = null;
     this.#channel.onclose = null;
     this.#release();
-    this.#channel.close();
+    // After a fault the page closes it, once it knows why: else the other side's leaving could be heard first.
+    if (!failure) this.#channel.close();
     const over = this.#over;
     this.#over = this.#ask = undefined;
     over?.(failure);
