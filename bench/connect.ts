@@ -40,7 +40,7 @@ export async function run(args: string[]): Promise<void> {
       await bob.page.getByTestId('join-input').waitFor();
       connectsMs.push(await connectMs(bob, link));
       console.log(`run ${run + 1}: ${connectsMs.at(-1) ?? 0} ms`);
-      await alice.page.getByTestId('leave').click();
+      for (const { page } of [alice, bob]) await page.getByTestId('leave').click();
     }
     console.log(JSON.stringify({ bench: 'connect', connectsMs, medianMs: median(connectsMs) }));
   } finally {

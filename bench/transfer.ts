@@ -43,6 +43,8 @@ async function pairs(sizeBytes: number, runs: number, folder: string, server: Se
     const link = await alice.offer(join(folder, name));
     if (pair === 0) await bob.enter(alice, link);
     await bob.sees(name, 'offered');
+    // It takes no click in its first half second.
+    await bob.incoming(name).locator('[data-testid=accept]:enabled').waitFor();
     // Browsers lower the priority of tabs behind others: each kind runs in front.
     await Promise.all([alice.page.bringToFront(), bob.page.bringToFront()]);
     appMBs.push(rate(sizeBytes, await acceptMs(bob.page, name)));
