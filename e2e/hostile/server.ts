@@ -41,6 +41,7 @@ export class HostileServer {
   /** What went wrong in an attack: a test of an attack that did not happen proves nothing. */
   readonly faults: unknown[] = [];
   readonly #attacks = new Map<string, Attack>();
+  readonly #underWay = new Set<Promise<void>>();
   readonly #seats = new Set<Seat>();
   readonly #http: Server;
 
@@ -94,11 +95,24 @@ export class HostileServer {
     for (const { peer, socket } of this.#seats) if (peer === to) this.tell(socket, { type: 'box', from, box });
   }
 
+  /** Is honest from now on; settles when every attack under way has ended. */
+  async holdFire(): Promise<void> {
+    this.#attacks.clear();
+    await Promise.all(this.#underWay);
+  }
+
   async stop(): Promise<void> {
     for (const { socket } of this.#seats) socket.terminate();
     this.#http.close();
     this.#http.closeAllConnections();
     await once(this.#http, 'close');
+  }
+
+  #watch(attack: Promise<void>): void {
+    const watched = attack
+      .catch((fault: unknown) => void this.faults.push(fault))
+      .finally(() => this.#underWay.delete(watched));
+    this.#underWay.add(watched);
   }
 
   #serve(socket: WebSocket): void {
@@ -116,7 +130,7 @@ export class HostileServer {
         this.seen.push(mail);
         const attack = this.#attacks.get(seat.room);
         if (!attack?.box) this.deliver(mail);
-        else void Promise.resolve(attack.box(mail, this)).catch((fault: unknown) => this.faults.push(fault));
+        else this.#watch(Promise.resolve(attack.box(mail, this)));
       }
     });
     socket.on('error', () => undefined);

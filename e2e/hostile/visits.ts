@@ -11,13 +11,19 @@ export const note = { name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.f
 const sha256OfNote = createHash('sha256').update(note.buffer).digest('hex');
 const TOLD_MS = 15_000;
 
-export const test = base.extend<{ hostile: HostileServer }>({
+export const test = base.extend<{ listening: HostileServer; hostile: HostileServer }>({
   // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of this pattern
-  hostile: async ({}, use) => {
-    const hostile = await HostileServer.start();
-    await use(hostile);
-    await hostile.stop();
-    expect(hostile.faults).toEqual([]);
+  listening: async ({}, use) => {
+    const server = await HostileServer.start();
+    await use(server);
+    await server.stop();
+  },
+  // It attacks no longer than people are there: `invite` is named so that they leave after the attacks have ended, and
+  // the server stops after them.
+  hostile: async ({ listening, invite: _people }, use) => {
+    await use(listening);
+    await listening.holdFire();
+    expect(listening.faults).toEqual([]);
   },
 });
 
