@@ -24,9 +24,9 @@ import { People, type Linked } from './people.ts';
 import type { Dialing, Surroundings } from './surroundings.ts';
 import type { RoomRules, RoomState, RoomView } from './views.ts';
 
-/** With so much to come, a second lane is worth its dial (docs/decisions.md). */
-const SECOND_LANE_BYTES = 16 * MiB;
-const LANES_FOR_MUCH = 2;
+/** With so much to come, further lanes are worth their dials; so many were the fastest (docs/decisions.md). */
+const MUCH_BYTES = 16 * MiB;
+const LANES_FOR_MUCH = 6;
 /** Speeds and the time left are worth a look this often while nothing is reported. */
 const TICK_MS = 1_000;
 const BLOCK_MS = 10 * 60 * 1000;
@@ -242,7 +242,7 @@ export class Room {
   accept(ids: readonly string[]): void {
     this.#act(() => this.#incoming.accept(ids));
     for (const [{ key }, { lanes }] of this.#people?.linked ?? []) {
-      if (this.#incoming.bytesToCome(key) >= SECOND_LANE_BYTES) lanes.want(LANES_FOR_MUCH);
+      if (this.#incoming.bytesToCome(key) >= MUCH_BYTES) lanes.want(LANES_FOR_MUCH);
     }
   }
 

@@ -11,6 +11,8 @@ import type { Sender } from './sender.ts';
 import type { LaneChannel } from './worker-messages.ts';
 
 const LOW_WATER_BYTES = 512 * KiB;
+/** File bytes a frame, where the other side takes as many: larger ones were no faster (docs/decisions.md). */
+const MAX_STEP_BYTES = 64 * KiB;
 
 export class WorkerLane {
   readonly id: number;
@@ -30,7 +32,7 @@ export class WorkerLane {
   /** Its link is authenticated. `over` is told once that the lane ended, and why unless this side ended it. */
   open(sender: Sender, receiver: Receiver, maxMessageBytes: number, over: (failure?: Failure) => void): void {
     const channel = this.#channel;
-    const stepBytes = frameStep(maxMessageBytes);
+    const stepBytes = Math.min(frameStep(maxMessageBytes), MAX_STEP_BYTES);
     const end = (failure: Failure) => this.#end(failure);
     const send = (frame: Bytes) => {
       try {
