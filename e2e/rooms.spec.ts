@@ -83,6 +83,16 @@ test('whoever was turned away may knock again, not at once', async ({ server, al
   await bob.sees('note.txt', 'offered');
 });
 
+test('a guest who reloads while waiting waits on', async ({ server, alice, bob }) => {
+  await bob.open(await roomOf(alice, server.url));
+  await bob.isIn('knocking');
+  await bob.page.reload();
+  await bob.isIn('knocking');
+  await expect(alice.page.getByTestId('knock')).toHaveCount(1);
+  await alice.letIn(bob);
+  await bob.sees('note.txt', 'offered');
+});
+
 test('members come back without a knock: reloaded, in a new tab, and when the room is locked', async ({
   server,
   alice,

@@ -23,7 +23,8 @@ export class Greeting {
   readonly #events: MeetingEvents;
   /** Links by key, as the meeting keeps them. */
   readonly #guests: ReadonlyMap<string, Guest>;
-  readonly #knockedAt = new Map<PeerId, number>();
+  /** When a knock of theirs was last turned away. */
+  readonly #refusedAt = new Map<PeerId, number>();
 
   constructor(options: MeetingOptions, events: MeetingEvents, guests: ReadonlyMap<string, Guest>) {
     this.#options = options;
@@ -82,6 +83,7 @@ export class Greeting {
   turnAway(key: string, code: MessageOf<'turned-away'>['code'] = 'declined'): void {
     const guest = this.#guests.get(key);
     if (!guest || guest.ready) return;
+    if (guest.knocking) this.#refusedAt.set(guest.peer, this.#options.now());
     guest.knocking = false;
     guest.link.closeWith({ type: 'turned-away', code });
   }
@@ -171,12 +173,12 @@ export class Greeting {
     if (membership.member(guest.key)) return;
     if (guest.knocking || peerId !== guest.peer) throw new Failure('protocol', 'a knock for somebody else');
     const waiting = [...this.#guests.values()].filter(({ knocking }) => knocking).length;
-    const last = this.#knockedAt.get(guest.peer) ?? -Infinity;
+    // A page reloaded while it waits just knocks again; asking and asking after a no is what a person is spared.
+    const refused = this.#refusedAt.get(guest.peer) ?? -Infinity;
     if (membership.expired) this.turnAway(guest.key, 'expired');
     else if (membership.roster?.locked) this.turnAway(guest.key, 'locked');
-    else if (waiting >= MAX_PENDING_KNOCKS || now() - last < KNOCK_PAUSE_MS) this.turnAway(guest.key, 'busy');
+    else if (waiting >= MAX_PENDING_KNOCKS || now() - refused < KNOCK_PAUSE_MS) this.turnAway(guest.key, 'busy');
     else {
-      this.#knockedAt.set(guest.peer, now());
       Object.assign(guest, { name, knocking: true });
       this.#events.knocked(guest);
     }

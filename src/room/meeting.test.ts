@@ -362,7 +362,7 @@ describe('a guest', () => {
     expect(alice.told.at(-1)).toBe('knock Nr 3');
   });
 
-  test('may knock once in ten seconds', async () => {
+  test('may knock again ten seconds after it was turned away', async () => {
     const { street, alice } = await aliceAtHome();
     const bob = street.page('Bob', { seed: 2 });
     await street.join(bob);
@@ -376,6 +376,28 @@ describe('a guest', () => {
     bob.meeting.knockAgain();
     await settle();
     expect(alice.told.filter((line) => line === 'knock Bob')).toHaveLength(2);
+  });
+
+  test('whose page is reloaded while it waits waits again at once', async () => {
+    const { street, alice } = await aliceAtHome();
+    const bob = street.page('Bob', { seed: 2 });
+    await street.join(bob);
+    await street.leave(bob);
+    const again = street.page('Bob', { seed: 2 });
+    await street.join(again);
+    expect(alice.told).toEqual(['knock Bob', 'closed Bob', 'knock Bob']);
+    await letIn(alice, again);
+    expectLinked(alice, again);
+  });
+
+  test('who hears two answers to one ring dials once', async () => {
+    const { street, alice } = await aliceAtHome();
+    const bob = street.page('Bob', { seed: 2 });
+    await street.join(bob);
+    street.say(alice.peer, bob.peer, { kind: 'door', name: 'once more' });
+    await settle();
+    expect(street.dialled).toEqual(['Bob Alice']);
+    expect(alice.told).toEqual(['knock Bob']);
   });
 
   test('who knocks again while it waits, or for another tab, broke the protocol', async () => {
