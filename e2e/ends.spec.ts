@@ -35,7 +35,7 @@ test('the receiver closes the tab: the sender is told, the file stays on the doo
   await alice.isIn('waiting');
 });
 
-test('the sender closes the tab: the receiver is told and is left with nothing half-saved', async ({
+test('the sender closes the tab: the receiver is told, and frees what is here of the file', async ({
   server,
   alice,
   bob,
@@ -45,8 +45,10 @@ test('the sender closes the tab: the receiver is told and is left with nothing h
   await alice.page.close();
   await bob.seesNotice('peer-gone');
   await bob.sees('film.mp4', 'interrupted');
-  await expect(bob.incoming('film.mp4').getByRole('button')).toHaveCount(0);
+  await expect(bob.incoming('film.mp4').getByTestId('save')).toHaveCount(0);
+  await bob.incoming('film.mp4').getByTestId('discard').click();
   await expect.poll(() => bob.stagedFiles()).toEqual([]);
+  await expect(bob.incoming('film.mp4').getByRole('button')).toHaveCount(0);
 });
 
 test('the receiver reloads: back in the room, asked again, and the file arrives', async ({

@@ -287,17 +287,32 @@ export class Person {
     await expect(this.incoming(name).getByTestId('progress')).not.toHaveAttribute('aria-valuenow', '0');
   }
 
-  /** Names of the files in this browser's staging. */
+  /** Names of the files in this browser's staging, partial ones included. */
   stagedFiles(): Promise<string[]> {
     return this.page.evaluate(async () => {
       const names: string[] = [];
-      const root = await (await navigator.storage.getDirectory()).getDirectoryHandle('staging');
-      for await (const folder of root.values()) {
+      const root = await navigator.storage.getDirectory();
+      for await (const folder of (await root.getDirectoryHandle('staging')).values()) {
         if (folder.kind !== 'directory') continue;
         for await (const name of folder.keys()) names.push(name);
       }
+      for await (const name of (await root.getDirectoryHandle('partials')).keys()) names.push(name);
       return names;
     });
+  }
+
+  /** Breaks every connection of this page. */
+  async breakConnections(): Promise<void> {
+    await this.page.evaluate(() => {
+      for (const [made] of Reflect.get(window, 'kept') as [RTCPeerConnection, RTCDataChannel][]) made.close();
+    });
+  }
+
+  /** Waits until at least so much of a file has arrived, in percent. */
+  async hasReceived(name: string, percent: number): Promise<void> {
+    await expect
+      .poll(async () => Number(await this.incoming(name).getByTestId('progress').getAttribute('aria-valuenow')))
+      .toBeGreaterThanOrEqual(percent);
   }
 
   /** Makes this browser one without a private file system; before `open`. */

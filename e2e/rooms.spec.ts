@@ -27,17 +27,17 @@ async function rule(host: Person, name: 'lock' | 'one-time' | 'anyone', on: bool
   await box.setChecked(on);
 }
 
-/** When, on the page's clock, an element's state becomes this one: milliseconds since 1970. */
-function becameAt(element: Locator, state: string): Promise<number> {
-  return element.evaluate(
-    (node, wanted) =>
-      new Promise<number>((resolve) => {
-        new MutationObserver(() => {
-          if (node.getAttribute('data-state') === wanted) resolve(Date.now());
-        }).observe(node, { attributes: true });
-      }),
-    state,
-  );
+/** Looks out, from now on, for when on the page's clock an element's state becomes this one: milliseconds since 1970. */
+async function lookOut(element: Locator, state: string): Promise<() => Promise<number>> {
+  const seen = await element.evaluateHandle((node, wanted) => {
+    const at = new Promise<number>((resolve) => {
+      new MutationObserver(() => {
+        if (node.getAttribute('data-state') === wanted) resolve(Date.now());
+      }).observe(node, { attributes: true });
+    });
+    return { at };
+  }, state);
+  return () => seen.evaluate(({ at }) => at);
 }
 
 /** Holds that somebody outside sees nothing of the room but the name on its door. */
@@ -148,13 +148,13 @@ test('a removal takes effect everywhere at once', async ({ server, alice, bob, c
   const entry = await alice.personOf(carol);
   await entry.getByTestId('person-menu').click();
   const [onBobs, here] = [await bob.personOf(carol), carol.page.getByTestId('room-state')];
-  const [goneAt, outAt] = [becameAt(onBobs, 'gone'), becameAt(here, 'turned-away')];
+  const [goneAt, outAt] = [await lookOut(onBobs, 'gone'), await lookOut(here, 'turned-away')];
   const removedAt = await entry.getByTestId('remove').evaluate((button: HTMLButtonElement) => {
     button.click();
     return Date.now();
   });
   // One machine, one clock.
-  expect(Math.max(await goneAt, await outAt) - removedAt).toBeLessThan(1_000);
+  expect(Math.max(await goneAt(), await outAt()) - removedAt).toBeLessThan(1_000);
   await carol.seesNotice('removed');
   await expect(carol.page.getByTestId('person').and(carol.page.locator('[data-state=ready]'))).toHaveCount(0);
   // Back at the door like anybody else.

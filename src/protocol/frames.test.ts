@@ -8,11 +8,13 @@ import {
   DATA_HEADER_BYTES,
   decodeFrame,
   encodeData,
+  encodeDiffers,
+  encodeHave,
   encodeRequest,
   frameStep,
-  HASH_BYTES,
   type Frame,
 } from './frames.ts';
+import { HASH_BYTES } from './hash-list.ts';
 import { KiB, MAX_FRAME_BYTES, MiB } from './limits.ts';
 
 const hash = new Uint8Array(HASH_BYTES).fill(7);
@@ -24,10 +26,18 @@ const request = fc
 const data = fc
   .tuple(u32, u32, fc.oneof(fc.constant(0), u32), bytes(HASH_BYTES), bytes(1, 100))
   .map(([stream, piece, offset, pieceHash, body]) => encodeData(stream, piece, offset, pieceHash, body));
-const frame = fc.oneof(request, data);
+const have = fc
+  .tuple(u32, u32, fc.array(bytes(HASH_BYTES), { minLength: 1, maxLength: 3 }))
+  .map(([stream, from, hashes]) => encodeHave(stream, from, concat(...hashes)));
+const differs = fc
+  .tuple(u32, fc.array(u32, { minLength: 1, maxLength: 5 }))
+  .map(([stream, pieces]) => encodeDiffers(stream, pieces));
+const frame = fc.oneof(request, data, have, differs);
 
 function encode(decoded: Frame): Bytes {
   if (decoded.kind === 'request') return encodeRequest(decoded.stream, decoded.from, decoded.to);
+  if (decoded.kind === 'have') return encodeHave(decoded.stream, decoded.from, decoded.hashes);
+  if (decoded.kind === 'differs') return encodeDiffers(decoded.stream, decoded.pieces);
   return encodeData(decoded.stream, decoded.piece, decoded.offset, decoded.hash ?? hash, decoded.bytes);
 }
 
@@ -48,7 +58,7 @@ test('what is encoded is decoded', () => {
 });
 
 test('any bytes are one frame or refused', () => {
-  const kinds = fc.constantFrom(0x10, 0x11, 0x12);
+  const kinds = fc.constantFrom(0x10, 0x11, 0x12, 0x13, 0x14);
   const headed = fc.tuple(kinds, bytes(0, 60)).map(([kind, rest]) => concat(new Uint8Array([kind]), rest));
   fc.assert(fc.property(fc.oneof(bytes(0, 80), headed), expectFrameOrFailure), decoderRuns);
 });
@@ -86,7 +96,13 @@ test.each([
   ['a first data frame cut in its hash', DATA_HEADER_BYTES + HASH_BYTES - 1, 0x11],
   ['a first data frame without a byte of the file', DATA_HEADER_BYTES + HASH_BYTES, 0x11],
   ['a frame one byte over the limit', MAX_FRAME_BYTES + 1, 0x11],
-  ['an unknown kind', 20, 0x12],
+  ['a have of no hash', 9, 0x12],
+  ['a have with half a hash', 9 + HASH_BYTES + 16, 0x12],
+  ['a have of one hash too many', 9 + 1_025 * HASH_BYTES, 0x12],
+  ['a differs of no piece', 5, 0x13],
+  ['a differs with half a piece', 7, 0x13],
+  ['a differs of one piece too many', 5 + 1_025 * 4, 0x13],
+  ['an unknown kind', 20, 0x14],
 ])('%s is refused', (_, length, kind) => {
   const message = new Uint8Array(length);
   message.set([kind].slice(0, length));

@@ -3,20 +3,24 @@
 
 import { type Bytes } from './bytes.ts';
 import { Failure } from './failure.ts';
-import { FRAME_UNIT_BYTES, MAX_FRAME_BYTES } from './limits.ts';
+import { HASH_BYTES } from './hash-list.ts';
+import { FRAME_UNIT_BYTES, MAX_FRAME_BYTES, MAX_HAVE_HASHES } from './limits.ts';
 
 const REQUEST = 0x10;
 const DATA = 0x11;
+const HAVE = 0x12;
+const DIFFERS = 0x13;
 
 const STREAM_AT = 1;
 const FROM_AT = STREAM_AT + 4;
 const TO_AT = FROM_AT + 4;
 const REQUEST_BYTES = TO_AT + 4;
+const HASHES_AT = FROM_AT + 4;
+const PIECES_AT = STREAM_AT + 4;
 
 const PIECE_AT = STREAM_AT + 4;
 const OFFSET_AT = PIECE_AT + 4;
 export const DATA_HEADER_BYTES = OFFSET_AT + 4;
-export const HASH_BYTES = 32;
 
 /** Pieces [from, to) of the file on `stream` are wanted. */
 export interface RequestFrame {
@@ -36,7 +40,22 @@ export interface DataFrame {
   readonly bytes: Bytes;
 }
 
-export type Frame = RequestFrame | DataFrame;
+/** What the receiver holds of pieces [from, from + hashes / 32) from an earlier session: their SHA-256, zeros for none. */
+export interface HaveFrame {
+  readonly kind: 'have';
+  readonly stream: number;
+  readonly from: number;
+  readonly hashes: Bytes;
+}
+
+/** Of these pieces the sender's file has other bytes than the receiver holds. */
+export interface DiffersFrame {
+  readonly kind: 'differs';
+  readonly stream: number;
+  readonly pieces: readonly number[];
+}
+
+export type Frame = RequestFrame | DataFrame | HaveFrame | DiffersFrame;
 
 /** A request for pieces [from, to); u32 each, from < to. */
 export function encodeRequest(stream: number, from: number, to: number): Bytes {
@@ -46,6 +65,27 @@ export function encodeRequest(stream: number, from: number, to: number): Bytes {
   view.setUint32(STREAM_AT, stream);
   view.setUint32(FROM_AT, from);
   view.setUint32(TO_AT, to);
+  return frame;
+}
+
+/** What is held of pieces from `from` on: 1 to 1,024 hashes of 32 bytes. */
+export function encodeHave(stream: number, from: number, hashes: Uint8Array): Bytes {
+  const frame = new Uint8Array(HASHES_AT + hashes.length);
+  const view = new DataView(frame.buffer);
+  view.setUint8(0, HAVE);
+  view.setUint32(STREAM_AT, stream);
+  view.setUint32(FROM_AT, from);
+  frame.set(hashes, HASHES_AT);
+  return frame;
+}
+
+/** 1 to 1,024 pieces whose bytes are others than the receiver said it holds. */
+export function encodeDiffers(stream: number, pieces: readonly number[]): Bytes {
+  const frame = new Uint8Array(PIECES_AT + 4 * pieces.length);
+  const view = new DataView(frame.buffer);
+  view.setUint8(0, DIFFERS);
+  view.setUint32(STREAM_AT, stream);
+  pieces.forEach((piece, i) => view.setUint32(PIECES_AT + 4 * i, piece));
   return frame;
 }
 
@@ -109,7 +149,30 @@ export function decodeFrame(message: ArrayBuffer): Frame {
         bytes: new Uint8Array(message, bodyAt),
       };
     }
+    case HAVE: {
+      const count = (length - HASHES_AT) / HASH_BYTES;
+      if (!isCount(count)) throw new Failure('protocol', 'have of a wrong length');
+      return {
+        kind: 'have',
+        stream: view.getUint32(STREAM_AT),
+        from: view.getUint32(FROM_AT),
+        hashes: new Uint8Array(message, HASHES_AT),
+      };
+    }
+    case DIFFERS: {
+      const count = (length - PIECES_AT) / 4;
+      if (!isCount(count)) throw new Failure('protocol', 'differs of a wrong length');
+      return {
+        kind: 'differs',
+        stream: view.getUint32(STREAM_AT),
+        pieces: Array.from({ length: count }, (_, i) => view.getUint32(PIECES_AT + 4 * i)),
+      };
+    }
     default:
       throw new Failure('protocol', 'unknown frame');
   }
+}
+
+function isCount(count: number): boolean {
+  return Number.isInteger(count) && count >= 1 && count <= MAX_HAVE_HASHES;
 }

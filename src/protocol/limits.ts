@@ -39,6 +39,8 @@ export const MAX_REQUESTS_OUTSTANDING = 4_096;
 export const MAX_LANE_BUFFERED_BYTES = MiB;
 /** Over twice the file and this, a receiver has asked for one file too often. */
 export const ASKED_SLACK_BYTES = 64 * MiB;
+/** Hashes in one `have`, pieces in one `differs`. */
+export const MAX_HAVE_HASHES = 1_024;
 /** A request may overtake its accept (they travel on different channels): so many may wait for it, for so long. */
 export const MAX_EARLY_REQUESTS = 1_024;
 export const EARLY_REQUEST_MS = 10_000;

@@ -62,7 +62,10 @@ const signedSchemas = {
     offers: listOf(
       v.strictObject({
         hash,
-        files: listOf(v.strictObject({ fileId: id, stream: u32 }), MAX_FILES_PER_MESSAGE),
+        files: listOf(
+          v.strictObject({ fileId: id, stream: u32, resume: v.exactOptional(v.literal(true)) }),
+          MAX_FILES_PER_MESSAGE,
+        ),
       }),
       MAX_OFFERS_PER_PEER,
     ),

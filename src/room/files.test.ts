@@ -244,7 +244,7 @@ test.each([
 );
 
 describe('when the two lose each other', () => {
-  test('what was moving stops, and is offered again under the same id when they are back', async () => {
+  test('what was moving stops, is offered again under the same id when they are back, and goes on by itself', async () => {
     const { alice, bob, meeting, id } = await accepted();
     meeting.end();
     expect([sent(alice), got(bob)]).toEqual([
@@ -252,17 +252,47 @@ describe('when the two lose each other', () => {
       [['a.txt', 'interrupted', 'peer-gone']],
     ]);
     expect(alice.engine.streams('stop')).toEqual(alice.engine.streams('serve'));
-    expect(bob.engine.streams('stop')).toEqual(bob.engine.streams('receive'));
+    // His engine let go of it with the link.
+    expect(bob.engine.streams('stop')).toEqual([]);
 
     const again = new Meeting(alice, bob, 2);
     await again.begin();
     await again.carry();
-    expect([ids(bob), got(bob)]).toEqual([[id], [['a.txt', 'offered', undefined]]]);
-    bob.incoming.accept([id]);
-    await again.carry();
+    expect(ids(bob)).toEqual([id]);
     expect(alice.engine.last('serve')).toMatchObject({ link: 2, stream: bob.engine.last('receive').stream });
     expect(new Set(bob.engine.streams('receive')).size).toBe(2);
     expect([sent(alice), got(bob)]).toEqual([[['bob', 'sending', undefined]], [['a.txt', 'receiving', undefined]]]);
+  });
+
+  test('what was only offered is asked about again', async () => {
+    const { alice, bob, meeting } = await offered();
+    meeting.end();
+    const again = new Meeting(alice, bob, 2);
+    await again.begin();
+    await again.carry();
+    expect([got(bob), bob.engine.streams('receive')]).toEqual([[['a.txt', 'offered', undefined]], []]);
+  });
+
+  test('what was paused is paused when it is back', async () => {
+    const { alice, bob, meeting, id } = await accepted();
+    bob.incoming.pause(id);
+    await meeting.carry();
+    meeting.end();
+    const again = new Meeting(alice, bob, 2);
+    await again.begin();
+    await again.carry();
+    expect([sent(alice), got(bob)]).toEqual([[['bob', 'paused', undefined]], [['a.txt', 'paused', undefined]]]);
+    expect(bob.engine.last('pause')).toEqual(bob.engine.last('receive'));
+  });
+
+  test('what was let go of meanwhile is asked about again', async () => {
+    const { alice, bob, meeting, id } = await accepted();
+    meeting.end();
+    bob.incoming.cancel(id);
+    const again = new Meeting(alice, bob, 2);
+    await again.begin();
+    await again.carry();
+    expect(got(bob)).toEqual([['a.txt', 'offered', undefined]]);
   });
 
   test('a yes of the session before is no yes in the next', async () => {

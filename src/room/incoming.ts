@@ -1,13 +1,15 @@
 // What others put on my doorstep, and what I said to each file. No DOM, no clock but the one handed in. It holds: nothing
 // is asked for without a yes to that very file (C4, C5), each file ends once (C19), and whole is not saved (C14).
 
-import { fromBase64url, toBase64url, type Bytes } from '../protocol/bytes.ts';
+import { fromBase64url, randomBytes, toBase64url, toHex, type Bytes } from '../protocol/bytes.ts';
 import { Failure, fileFailureCodes, type FailureCode } from '../protocol/failure.ts';
-import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER } from '../protocol/limits.ts';
+import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER, MIN_PIECE_BYTES } from '../protocol/limits.ts';
 import type { Message, MessageOf, OfferedFile } from '../protocol/messages.ts';
 import { nameKey, safePath, splitExtension, uniqueName } from '../safety/file-name.ts';
 import { nameWarning, riskOf, type Risk } from '../safety/file-type.ts';
-import type { Engine, Moved, Transfer } from '../transfer/client.ts';
+import type { FileFacts, Journal } from '../storage/journal.ts';
+import type { Engine, Moved, PartialName, Transfer } from '../transfer/client.ts';
+import { manifestOf } from '../transfer/manifest.ts';
 import { RateMeter } from '../transfer/rate.ts';
 import { transferKey } from '../transfer/worker-messages.ts';
 import { Batcher, chunks } from './batcher.ts';
@@ -35,6 +37,10 @@ export interface IncomingView {
   readonly secondsLeft: number | undefined;
   readonly failure: FailureCode | undefined;
   readonly canUndo: boolean;
+  /** A part of it is here and nothing moves: a yes would go on with it, and it can be let go of. */
+  readonly hasPartial: boolean;
+  /** Cut off after a yes: it goes on by itself when its sender is back. */
+  readonly goesOn: boolean;
 }
 
 /** A verified file as it waits in staging. */
@@ -60,6 +66,10 @@ interface Incoming {
   meter: RateMeter;
   failure: FailureCode | undefined;
   transfer: Transfer | undefined;
+  /** The name of its partial file; of one not accepted in this page life, when there is one. */
+  partial: string | undefined;
+  /** What it was doing when its link broke: it goes on with that by itself when the same file is offered again. */
+  again: 'receiving' | 'paused' | undefined;
   file: File | undefined;
   /** What `verified` says, once it is. */
   root: string | undefined;
@@ -78,19 +88,29 @@ const isOpen = ({ state }: Incoming) => state === 'offered' || state === 'receiv
 const UNDO_MS = 5_000;
 const MAX_ACCEPTS_PER_MESSAGE = 500;
 
+export interface IncomingOptions {
+  readonly engine: Engine;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  readonly changed: () => void;
+  readonly journal: Journal;
+}
+
 export class IncomingFiles {
   readonly #engine: Engine;
   readonly #now: () => number;
   readonly #changed: () => void;
+  readonly #journal: Journal;
   readonly #files = new Map<string, Incoming>();
   readonly #givers = new Map<string, Giver>();
   readonly #byTransfer = new Map<string, Incoming>();
   readonly #names = new Set<string>();
 
-  constructor(engine: Engine, now: () => number, changed: () => void) {
+  constructor({ engine, now, changed, journal }: IncomingOptions) {
     this.#engine = engine;
     this.#now = now;
     this.#changed = changed;
+    this.#journal = journal;
   }
 
   view(): IncomingView[] {
@@ -110,6 +130,8 @@ export class IncomingFiles {
       secondsLeft: file.state === 'receiving' ? file.meter.secondsLeft(file.offered.size, this.#now()) : undefined,
       failure: file.failure,
       canUndo: file.undo !== undefined,
+      hasPartial: file.bytes > 0 && (file.state === 'offered' || file.state === 'interrupted'),
+      goesOn: file.again !== undefined,
     }));
   }
 
@@ -130,11 +152,15 @@ export class IncomingFiles {
     }
   }
 
-  /** Leaving the room: what was received and not saved is let go. A file saved a moment ago may still be being read. */
+  /**
+   * Leaving the room: what was received and not saved is let go; what was on its way can be gone on with another time. A
+   * file saved a moment ago may still be being read.
+   */
   close(): void {
     for (const file of this.#files.values()) {
       this.#forgetUndo(file);
-      if (file.state !== 'saved') this.#release(file);
+      if (file.state === 'verified') this.#release(file);
+      else if (file.state !== 'saved') this.#detach(file);
     }
   }
 
@@ -196,6 +222,7 @@ export class IncomingFiles {
     file.state = 'declined';
     file.undo = setTimeout(() => {
       file.undo = undefined;
+      this.#dropPartial(file);
       this.#send(file, 'decline');
       this.#changed();
     }, UNDO_MS);
@@ -209,8 +236,10 @@ export class IncomingFiles {
     if (file.hash === undefined) this.#interrupt(file);
   }
 
+  /** Lets go of what was received of a file, which may be on its way. */
   cancel(id: string): void {
     const file = this.#files.get(id);
+    if (file?.state === 'offered' || file?.state === 'interrupted') this.#dropPartial(file);
     if (!file?.transfer || file.state === 'verified' || file.state === 'saved') return;
     this.#release(file);
     file.state = 'declined';
@@ -269,7 +298,10 @@ export class IncomingFiles {
 
   markSaved(id: string): void {
     const file = this.#files.get(id);
-    if (file?.state === 'verified') file.state = 'saved';
+    if (file?.state !== 'verified') return;
+    file.state = 'saved';
+    // It stays for as long as this page: a download may still be reading it.
+    if (file.partial) this.#journal.forget(file.partial);
   }
 
   handleProgress(moved: Moved): void {
@@ -317,13 +349,36 @@ export class IncomingFiles {
     if (theirs.length + unknown > MAX_FILES_PER_PEER || offers >= MAX_OFFERS_PER_PEER) {
       throw new Failure('protocol', 'more files than one person may offer');
     }
+    const goOn: Incoming[] = [];
     for (const offered of offer.files) {
       const id = `${channel.peer} ${offered.fileId}`;
       const known = this.#files.get(id);
       if (known?.hash !== undefined) throw new Failure('protocol', 'a file offered twice');
-      if (known) this.#offerAgain(known, offered, name);
-      else this.#files.set(id, this.#incoming(id, channel.peer, offered, name));
+      if (known && this.#offerAgain(known, offered, name)) goOn.push(known);
+      if (known) continue;
+      const file = this.#incoming(id, channel.peer, offered, name);
+      this.#files.set(id, file);
+      void this.#findPartial(file);
     }
+    this.#goOn(goOn);
+  }
+
+  /** Accepted in this page life, and cut off: the yes still holds. */
+  #goOn(files: readonly Incoming[]): void {
+    const paused = files.filter(({ again }) => again === 'paused');
+    this.accept(files.map(({ id }) => id));
+    for (const { id } of paused) this.pause(id);
+  }
+
+  /** What an earlier page left of it: shown, and gone on with only after a yes. */
+  async #findPartial(file: Incoming): Promise<void> {
+    if (!isResumable(file)) return;
+    const found = await this.#journal.find(factsOf(file), manifestOf(file.offered.size));
+    const isTaken = [...this.#files.values()].some(({ partial }) => partial === found?.name);
+    if (!found || isTaken || file.state !== 'offered' || file.partial) return;
+    file.partial = found.name;
+    file.bytes = found.bytes;
+    this.#changed();
   }
 
   /** Rows of an earlier session that came to nothing go when their sender offers other files: they are not coming back. */
@@ -350,46 +405,59 @@ export class IncomingFiles {
       meter: new RateMeter(),
       failure: undefined,
       transfer: undefined,
+      partial: undefined,
+      again: undefined,
       file: undefined,
       root: undefined,
       undo: undefined,
     };
   }
 
-  /** In a new session, under the id it had before. Only what came to nothing is asked about again. */
-  #offerAgain(file: Incoming, offered: OfferedFile, hash: string): void {
-    const same = offered.path === file.offered.path && offered.size === file.offered.size;
-    if (!same) throw new Failure('protocol', 'another file under the same id');
+  /** In a new session, under the id it had before; true when it is to go on by itself. Only what came to nothing is asked about again. */
+  #offerAgain(file: Incoming, offered: OfferedFile, hash: string): boolean {
+    const { path, size, type, modified } = file.offered;
+    if (offered.path !== path || offered.size !== size) throw new Failure('protocol', 'another file under the same id');
     file.hash = hash;
     // What was decided while they were away, or with words that may have been lost, is said again.
     if (file.state === 'declined' && !file.undo) this.#send(file, 'decline');
     if (file.root) this.#sayVerified(file, file.root);
-    if (file.state !== 'interrupted') return;
+    if (file.state !== 'interrupted') return false;
     file.offered = offered;
     file.state = 'offered';
     file.failure = undefined;
-    file.bytes = 0;
+    return file.again !== undefined && offered.type === type && offered.modified === modified;
   }
 
   #acceptFrom({ channel, streams }: Giver, files: readonly Incoming[]): void {
-    const byHash = new Map<string, { fileId: string; stream: number }[]>();
-    const started: [Transfer, number][] = [];
+    const byHash = new Map<string, { fileId: string; stream: number; resume?: true }[]>();
+    const started: [Transfer, number, PartialName | undefined][] = [];
     for (const file of files) {
       const stream = newStream(streams);
       file.transfer = { way: 'in', link: channel.link, stream };
       file.state = 'receiving';
-      file.bytes = 0;
       file.failure = undefined;
+      file.again = undefined;
       file.meter = new RateMeter();
       this.#byTransfer.set(transferKey(file.transfer), file);
-      started.push([file.transfer, file.offered.size]);
-      const entry = { fileId: file.offered.fileId, stream };
+      const partial = this.#partialOf(file);
+      if (!partial?.resume) file.bytes = 0;
+      started.push([file.transfer, file.offered.size, partial]);
+      const entry = { fileId: file.offered.fileId, stream, ...(partial?.resume && { resume: true as const }) };
       const list = byHash.get(file.hash ?? '');
       if (list) list.push(entry);
       else byHash.set(file.hash ?? '', [entry]);
     }
     channel.send({ type: 'accept', offers: [...byHash].map(([hash, list]) => ({ hash, files: list })) });
-    for (const [transfer, size] of started) this.#engine.receive(transfer, size);
+    for (const start of started) this.#engine.receive(...start);
+  }
+
+  /** Where its bytes are kept so that they can be gone on with; undefined for a file too small for that. */
+  #partialOf(file: Incoming): PartialName | undefined {
+    if (!isResumable(file)) return undefined;
+    const resume = file.partial !== undefined;
+    file.partial ??= toHex(randomBytes(16));
+    this.#journal.note(file.partial, factsOf(file));
+    return { name: file.partial, resume };
   }
 
   *#named(peer: string, fileIds: readonly string[]): Iterable<Incoming> {
@@ -405,11 +473,19 @@ export class IncomingFiles {
     this.#givers.get(file.peer)?.channel.send({ type, fileIds: [file.offered.fileId] });
   }
 
-  /** Its person is gone. What was staged of it goes too; if they come back, they offer it again. */
+  /** Its person is gone. What is here of it is kept for when they come back. */
   #interrupt(file: Incoming): void {
-    this.#release(file);
+    if (file.state === 'receiving' || file.state === 'paused') file.again = file.state;
+    this.#detach(file);
     file.state = 'interrupted';
     file.failure = 'peer-gone';
+  }
+
+  /** Its link is over, and with it the transfer: the engine let go of it. */
+  #detach(file: Incoming): void {
+    if (file.transfer) this.#byTransfer.delete(transferKey(file.transfer));
+    file.transfer = undefined;
+    if (!isResumable(file)) file.bytes = 0;
   }
 
   #forgetUndo(file: Incoming): void {
@@ -429,7 +505,28 @@ export class IncomingFiles {
     this.#byTransfer.delete(transferKey(file.transfer));
     this.#engine.stop(file.transfer);
     file.transfer = undefined;
+    if (file.partial) this.#journal.forget(file.partial);
+    file.partial = undefined;
   }
+
+  /** Of a file that is not on its way. */
+  #dropPartial(file: Incoming): void {
+    file.again = undefined;
+    file.bytes = 0;
+    if (!file.partial) return;
+    this.#engine.drop(file.partial);
+    this.#journal.forget(file.partial);
+    file.partial = undefined;
+  }
+}
+
+/** Smaller files are fetched anew: less work than to remember them. */
+function isResumable({ offered }: Pick<Incoming, 'offered'>): boolean {
+  return offered.size > MIN_PIECE_BYTES;
+}
+
+function factsOf({ peer, offered: { path, size, modified } }: Incoming): FileFacts {
+  return { peer, path, size, modified };
 }
 
 /** A random stream number this side has not used with this person. */

@@ -307,18 +307,18 @@ export class OutgoingFiles {
       // An accept of anything but an offer of this very session says nothing.
       const offered = offers?.get(hash);
       if (!offered) continue;
-      for (const { fileId, stream } of files) {
+      for (const { fileId, stream, resume = false } of files) {
         const found = offered.has(fileId) ? this.#byFileId.get(fileId) : undefined;
         if (!found) continue;
         const transfer: Transfer = { way: 'out', link: channel.link, stream };
         // Accepted while it was being withdrawn: their requests find a stream that has ended.
-        if (found.delivery.state === 'offered') this.#serve(found.file, found.delivery, transfer);
+        if (found.delivery.state === 'offered') this.#serve(found.file, found.delivery, transfer, resume);
         else if (found.delivery.transfer?.stream !== stream) this.#engine.stop(transfer);
       }
     }
   }
 
-  #serve(file: Outgoing, delivery: Delivery, transfer: Transfer): void {
+  #serve(file: Outgoing, delivery: Delivery, transfer: Transfer, resume: boolean): void {
     delivery.state = 'sending';
     delivery.failure = undefined;
     delivery.bytes = 0;
@@ -326,7 +326,7 @@ export class OutgoingFiles {
     delivery.meter = new RateMeter();
     delivery.transfer = transfer;
     this.#byTransfer.set(transferKey(transfer), { file, delivery });
-    this.#engine.serve(transfer, file.file);
+    this.#engine.serve(transfer, file.file, resume);
   }
 
   #handleVerified(channel: PersonChannel, { files }: MessageOf<'verified'>): void {

@@ -61,11 +61,11 @@ export class Room {
     this.#self = self;
     this.#outside = outside;
     this.#outgoing = new OutgoingFiles(outside.engine, () => outside.now());
-    this.#incoming = new IncomingFiles(
-      outside.engine,
-      () => outside.now(),
-      () => this.#changed(),
-    );
+    this.#incoming = new IncomingFiles({
+      ...{ engine: outside.engine, journal: outside.journal },
+      now: () => outside.now(),
+      changed: () => this.#changed(),
+    });
     this.#listenToEngine();
     if (outside.engine.staging) this.#stagingKnown(outside.engine.staging);
     if (outside.engine.lost) this.#engineLost();
@@ -451,9 +451,11 @@ export class Room {
     if (failure?.code === 'protocol') this.#brokenUntil.set(key, this.#outside.now() + BLOCK_MS);
     // Replaced by a newer link of the same person: nobody left.
     const replaced = this.#meeting?.guest(key) !== undefined;
-    if (linked && !replaced) {
+    if (linked) {
       this.#outgoing.personGone(key);
       this.#incoming.personGone(key);
+    }
+    if (linked && !replaced) {
       for (const forgotten of this.#people?.leave(guest) ?? []) this.#forget(forgotten);
     }
     if (!this.#over && !replaced && (linked || failure)) this.#sayGone(guest, failure);

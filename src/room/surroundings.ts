@@ -10,6 +10,7 @@ import type { Carrier, CarrierEvents, PeerId } from '../rendezvous/carrier.ts';
 import type { DialerOptions } from '../rendezvous/dialer.ts';
 import type { Seat } from '../rendezvous/signaling-server.ts';
 import type { Connection, DialOptions } from '../rendezvous/simple-peer.ts';
+import type { Journal } from '../storage/journal.ts';
 import type { Engine } from '../transfer/client.ts';
 import type { Acquaintances } from './acquaintances.ts';
 import type { RoomRules } from './views.ts';
@@ -41,6 +42,8 @@ export interface Surroundings {
   readonly engine: Engine;
   readonly key: OwnKey;
   readonly acquaintances: Acquaintances;
+  /** The partial files of this browser. */
+  readonly journal: Journal;
   readonly ice: () => RTCConfiguration;
   newCertificate(): Promise<RTCCertificate>;
   openCarrier(seat: Seat, events: CarrierEvents): Carrier;

@@ -12,7 +12,10 @@ const DATABASE = 'doorstep';
 const IDENTITY = 'identity';
 const MEMORY = 'memory';
 const HOSTED = 'room/';
-const KEPT_MS = 90 * 24 * 60 * 60 * 1000;
+const PARTIAL = 'partial/';
+const DAY_MS = 24 * 60 * 60 * 1000;
+const KEPT_MS = 90 * DAY_MS;
+const PARTIAL_KEPT_MS = 7 * DAY_MS;
 
 const store = () => createStore(DATABASE, 'records');
 
@@ -35,6 +38,17 @@ const hosted = v.strictObject({
   rules: v.strictObject({ anyone: v.boolean(), oneTime: v.boolean(), doorName: v.string() }),
   expiresAt: v.number(),
 });
+
+const partial = v.strictObject({
+  peer: v.string(),
+  path: v.string(),
+  size: v.number(),
+  modified: v.number(),
+  at: v.number(),
+});
+
+/** What a partial file is a part of: whose file, and which. `at`: when it was last accepted, milliseconds since 1970. */
+export type PartialRecord = Readonly<v.InferOutput<typeof partial>>;
 
 async function read<T extends v.GenericSchema>(name: string, schema: T): Promise<v.InferOutput<T> | undefined> {
   const result = v.safeParse(schema, await get(name, store()));
@@ -69,16 +83,22 @@ export const hostedRooms = {
   },
 };
 
-/** Forgets everything this browser ever kept: key, people, rooms, staging, caches and the tab's room. */
-export async function forgetDevice(): Promise<void> {
-  await clear(store()).catch(() => undefined);
-  sessionStorage.clear();
-  localStorage.clear();
-  for (const name of await caches.keys().catch(() => [])) await caches.delete(name);
-  const root = await navigator.storage.getDirectory().catch(() => undefined);
-  if (!root) return;
-  const names: string[] = [];
-  for await (const name of root.keys()) names.push(name);
-  // What a page of another tab holds open stays until that page is gone; its sweeper takes it then.
-  for (const name of names) await root.removeEntry(name, { recursive: true }).catch(() => undefined);
-}
+/** The partial files of this browser, by their random names; each is kept for seven days. */
+export const partialRecords = {
+  async all(now: number): Promise<Map<string, PartialRecord>> {
+    const found = new Map<string, PartialRecord>();
+    for (const [name, value] of await entries<string, unknown>(store())) {
+      if (!name.startsWith(PARTIAL)) continue;
+      const record = v.safeParse(partial, value);
+      if (record.success && record.output.at > now - PARTIAL_KEPT_MS) {
+        found.set(name.slice(PARTIAL.length), record.output);
+      } else await del(name, store());
+    }
+    return found;
+  },
+  save: (name: string, record: PartialRecord) => set(PARTIAL + name, record, store()),
+  remove: (name: string) => del(PARTIAL + name, store()),
+};
+
+/** Forgets every record. */
+export const forgetRecords = (): Promise<void> => clear(store());

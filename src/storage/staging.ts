@@ -1,86 +1,221 @@
-// Staging on disk: one folder of the origin private file system for each page, one randomly named file for each
-// accepted file, written through synchronous access handles. Runs in the transfer worker.
-// A page holds the Web Lock of its folder for as long as it lives; folders whose lock is free were left by dead pages.
+// Staging on disk, in the origin private file system, written through synchronous access handles. Runs in the transfer
+// worker. What is gone with its page is in a folder of that page, whose Web Lock the page holds for as long as it lives;
+// partial files are in a folder of their own, each with a Web Lock while somebody has it open, and with the hashes of
+// its pieces beside it. What nobody holds and nobody wants to go on with is swept.
 
 import { randomBytes, toHex, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
-import type { Sink, Staging } from './sink.ts';
+import { HASH_BYTES, HashList } from '../protocol/hash-list.ts';
+import { heldPieces, PARTIALS, SIDECAR, STAGING } from './partial.ts';
+import type { PartialFile, Sink, Staging } from './sink.ts';
 
-const ROOT = 'staging';
+/** The lock of a partial is let go a moment after its link is over. */
+const LOCK_MS = 3_000;
 
 function diskFailure(error: unknown): Failure {
   const full = error instanceof DOMException && error.name === 'QuotaExceededError';
   return Failure.from(error, full ? 'disk-full' : 'internal');
 }
 
-class DiskSink implements Sink {
-  readonly #folder: FileSystemDirectoryHandle;
-  readonly #file: FileSystemFileHandle;
-  readonly #access: FileSystemSyncAccessHandle;
+function writeAll(access: FileSystemSyncAccessHandle, at: number, bytes: Bytes): void {
+  let written: number;
+  try {
+    written = access.write(bytes, { at });
+  } catch (error) {
+    throw diskFailure(error);
+  }
+  if (written !== bytes.length) throw new Failure('disk-full', `wrote ${written} of ${bytes.length}`);
+}
 
-  constructor(folder: FileSystemDirectoryHandle, file: FileSystemFileHandle, access: FileSystemSyncAccessHandle) {
+interface Opened {
+  readonly file: FileSystemFileHandle;
+  readonly access: FileSystemSyncAccessHandle;
+}
+
+async function openFile(folder: FileSystemDirectoryHandle, name: string): Promise<Opened> {
+  const file = await folder.getFileHandle(name, { create: true });
+  return { file, access: await file.createSyncAccessHandle() };
+}
+
+/** A file that is gone with its page. */
+class PageSink implements Sink {
+  readonly held = new HashList(0);
+  readonly #folder: FileSystemDirectoryHandle;
+  readonly #data: Opened;
+
+  constructor(folder: FileSystemDirectoryHandle, data: Opened) {
     this.#folder = folder;
-    this.#file = file;
-    this.#access = access;
+    this.#data = data;
   }
 
   write(at: number, bytes: Bytes): void {
-    let written: number;
-    try {
-      written = this.#access.write(bytes, { at });
-    } catch (error) {
-      throw diskFailure(error);
-    }
-    if (written !== bytes.length) throw new Failure('disk-full', `wrote ${written} of ${bytes.length}`);
+    writeAll(this.#data.access, at, bytes);
   }
 
-  async finish(): Promise<File> {
-    // Not flushed: a file that waits here does not outlive a power cut anyway, and every reader goes through the system's
-    // cache, not the disk.
-    this.#access.close();
-    return this.#file.getFile();
+  note(): void {
+    // Nobody will go on with it.
+  }
+
+  finish(): Promise<File> {
+    // Not flushed: it does not outlive a power cut anyway, and every reader goes through the system's cache, not the disk.
+    this.#data.access.close();
+    return this.#data.file.getFile();
+  }
+
+  release(): Promise<void> {
+    return this.discard();
   }
 
   async discard(): Promise<void> {
-    this.#access.close();
-    await this.#folder.removeEntry(this.#file.name);
+    this.#data.access.close();
+    await this.#folder.removeEntry(this.#data.file.name);
   }
 }
 
-/** Removes the folders of pages that are gone: those whose lock can be had at once. */
-async function sweep(root: FileSystemDirectoryHandle): Promise<void> {
-  for await (const name of root.keys()) {
-    await navigator.locks.request(`${ROOT}/${name}`, { ifAvailable: true }, async (lock) => {
-      if (lock) await root.removeEntry(name, { recursive: true });
+/** A file that can be gone on with. */
+class PartialSink implements Sink {
+  readonly held: HashList;
+  readonly #folder: FileSystemDirectoryHandle;
+  readonly #data: Opened;
+  readonly #sidecar: Opened;
+  readonly #unlock: () => void;
+
+  constructor(folder: FileSystemDirectoryHandle, data: Opened, sidecar: Opened, unlock: () => void, held: HashList) {
+    this.#folder = folder;
+    this.#data = data;
+    this.#sidecar = sidecar;
+    this.#unlock = unlock;
+    this.held = held;
+  }
+
+  write(at: number, bytes: Bytes): void {
+    writeAll(this.#data.access, at, bytes);
+  }
+
+  note(piece: number, hash: Bytes): void {
+    writeAll(this.#sidecar.access, piece * HASH_BYTES, hash);
+  }
+
+  finish(): Promise<File> {
+    this.#close();
+    return this.#data.file.getFile();
+  }
+
+  release(): Promise<void> {
+    this.#close();
+    this.#unlock();
+    return Promise.resolve();
+  }
+
+  async discard(): Promise<void> {
+    this.#close();
+    try {
+      await removePartial(this.#folder, this.#data.file.name);
+    } finally {
+      this.#unlock();
+    }
+  }
+
+  #close(): void {
+    this.#data.access.close();
+    this.#sidecar.access.close();
+  }
+}
+
+async function removePartial(folder: FileSystemDirectoryHandle, name: string): Promise<void> {
+  // The hashes first: without them the rest is nothing that could be gone on with.
+  await folder.removeEntry(name + SIDECAR).catch(() => undefined);
+  await folder.removeEntry(name).catch(() => undefined);
+}
+
+/** Takes a Web Lock until the returned function is called; undefined when somebody else keeps it. */
+function lock(name: string): Promise<(() => void) | undefined> {
+  return new Promise((resolve) => {
+    const held = () => new Promise<void>((unlock) => resolve(unlock));
+    navigator.locks.request(name, { signal: AbortSignal.timeout(LOCK_MS) }, held).catch(() => resolve(undefined));
+  });
+}
+
+/** The pieces of a file that are whole: the noted hash is the one its bytes have now. */
+async function checkHeld(data: Opened, sidecar: Opened, { pieces, pieceBytes }: PartialFile, size: number) {
+  const noted = new Uint8Array(pieces * HASH_BYTES);
+  sidecar.access.read(noted, { at: 0 });
+  return heldPieces(new HashList(pieces, noted), size, pieceBytes, (bytes, at) => data.access.read(bytes, { at }));
+}
+
+async function openPartial(
+  folder: FileSystemDirectoryHandle,
+  partial: PartialFile,
+  size: number,
+): Promise<Sink | undefined> {
+  const unlock = await lock(`${PARTIALS}/${partial.name}`);
+  if (!unlock) return undefined;
+  try {
+    const data = await openFile(folder, partial.name);
+    const sidecar = await openFile(folder, partial.name + SIDECAR);
+    if (!partial.resume) for (const { access } of [data, sidecar]) access.truncate(0);
+    const held = await checkHeld(data, sidecar, partial, size);
+    return new PartialSink(folder, data, sidecar, unlock, held);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/** Removes what nobody holds: folders of pages that are gone, and partial files nobody will go on with. */
+async function sweep(
+  pages: FileSystemDirectoryHandle,
+  partials: FileSystemDirectoryHandle,
+  isKept: (name: string) => Promise<boolean>,
+): Promise<void> {
+  for await (const name of pages.keys()) {
+    await navigator.locks.request(`${STAGING}/${name}`, { ifAvailable: true }, async (free) => {
+      if (free) await pages.removeEntry(name, { recursive: true });
+    });
+  }
+  for await (const entry of partials.keys()) {
+    const name = entry.replace(SIDECAR, '');
+    await navigator.locks.request(`${PARTIALS}/${name}`, { ifAvailable: true }, async (free) => {
+      if (free && !(await isKept(name))) await removePartial(partials, name);
     });
   }
 }
 
-/** Staging on disk for this page, left-overs of earlier pages swept; undefined where the browser has no such storage. */
-export async function openDiskStaging(): Promise<Staging | undefined> {
+/**
+ * Staging on disk for this page, left-overs of earlier pages swept; undefined where the browser has no such storage.
+ * `isKept` says of a partial file whether somebody may still go on with it.
+ */
+export async function openDiskStaging(isKept: (name: string) => Promise<boolean>): Promise<Staging | undefined> {
   try {
-    const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(ROOT, { create: true });
+    const top = await navigator.storage.getDirectory();
+    const root = await top.getDirectoryHandle(STAGING, { create: true });
+    const partials = await top.getDirectoryHandle(PARTIALS, { create: true });
     const name = toHex(randomBytes(16));
     await new Promise<void>((held, refused) => {
       // The promise handed to the lock never settles: the lock ends with the page.
-      navigator.locks.request(`${ROOT}/${name}`, () => (held(), new Promise(() => undefined))).catch(refused);
+      navigator.locks.request(`${STAGING}/${name}`, () => (held(), new Promise(() => undefined))).catch(refused);
     });
     const folder = await root.getDirectoryHandle(name, { create: true });
     // Some browsers have the folder and not the handle; better to know before the first file.
-    const probe = await folder.getFileHandle('probe', { create: true });
-    (await probe.createSyncAccessHandle()).close();
+    const probe = await openFile(folder, 'probe');
+    probe.access.close();
     await folder.removeEntry('probe');
     // Another page may be sweeping too; whoever loses that race has nothing to do.
-    await sweep(root).catch(() => undefined);
+    await sweep(root, partials, isKept).catch(() => undefined);
     return {
       kind: 'disk',
-      async open() {
+      async open(size, partial) {
         try {
-          const file = await folder.getFileHandle(toHex(randomBytes(16)), { create: true });
-          return new DiskSink(folder, file, await file.createSyncAccessHandle());
+          const sink = partial && (await openPartial(partials, partial, size));
+          // Open in another tab: then it is begun anew here, and not kept.
+          return sink ?? new PageSink(folder, await openFile(folder, toHex(randomBytes(16))));
         } catch (error) {
           throw diskFailure(error);
         }
+      },
+      async drop(partial) {
+        const unlock = await lock(`${PARTIALS}/${partial}`);
+        if (unlock) await removePartial(partials, partial).finally(unlock);
       },
     };
   } catch {

@@ -35,6 +35,9 @@ export class FakeEngine implements Engine {
   close(): void {
     // Nothing travels here.
   }
+  drop(): void {
+    // Nothing is kept here.
+  }
 
   readonly serve = this.#note('serve');
   readonly receive = this.#note('receive');

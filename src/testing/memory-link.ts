@@ -90,7 +90,7 @@ export class MemoryLink {
     });
     this.receiver = new Receiver({
       hash,
-      write: (stream, at, bytes) => this.#write(stream, at, bytes),
+      write: (stream, { at, bytes }) => this.#write(stream, at, bytes),
       whole: (stream) => {
         const [staged, sent] = [this.#taking.get(stream)?.staged, this.#files.get(stream)?.content];
         if (!staged || !sent || Buffer.compare(staged, sent) !== 0)
@@ -127,7 +127,7 @@ export class MemoryLink {
     const receiving = this.receiver.addLane((frame) => {
       const request = decodeFrame(frame.buffer);
       this.#asked(request, owed);
-      requests(() => request.kind === 'request' && sending.handleRequest(request));
+      requests(() => request.kind === 'request' && sending.handle(request));
     });
     this.#lanes.push({ sending, receiving, owed });
   }
@@ -271,7 +271,7 @@ export class MemoryLink {
   #arrived(receiving: ReceivingLane, owed: Map<number, number>, frame: Frame): void {
     if (frame.kind !== 'data') return;
     owed.set(frame.stream, (owed.get(frame.stream) ?? 0) - frame.bytes.length);
-    receiving.handleData(frame);
+    receiving.handle(frame);
   }
 
   #violated(what: string): void {

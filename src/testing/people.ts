@@ -6,6 +6,7 @@ import { offerHash, signedJson, type Message, type MessageOf } from '../protocol
 import type { PersonChannel } from '../room/channel.ts';
 import { IncomingFiles } from '../room/incoming.ts';
 import { OutgoingFiles, type PickedFile } from '../room/outgoing.ts';
+import { MemoryJournal } from './memory-journal.ts';
 import { FakeEngine } from './fake-engine.ts';
 
 /** One person's end of a session: what they sent and is still on its way, and why they ended it. */
@@ -34,6 +35,7 @@ export class MemoryChannel implements PersonChannel {
 export class Person {
   readonly name: string;
   readonly engine = new FakeEngine();
+  readonly journal = new MemoryJournal();
   readonly outgoing: OutgoingFiles;
   readonly incoming: IncomingFiles;
   nowMs = 0;
@@ -41,11 +43,11 @@ export class Person {
   constructor(name: string) {
     this.name = name;
     this.outgoing = new OutgoingFiles(this.engine, () => this.nowMs);
-    this.incoming = new IncomingFiles(
-      this.engine,
-      () => this.nowMs,
-      () => undefined,
-    );
+    this.incoming = new IncomingFiles({
+      ...{ engine: this.engine, journal: this.journal },
+      now: () => this.nowMs,
+      changed: () => undefined,
+    });
   }
 
   /** Puts files on the doorstep and offers everything there to these people. */

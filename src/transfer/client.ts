@@ -4,9 +4,9 @@ import { Failure, type FailureCode } from '../protocol/failure.ts';
 import type { Bytes } from '../protocol/bytes.ts';
 import { pump } from './pump.ts';
 import { transferWorkerUrl, trustedScriptUrl } from './trusted-urls.ts';
-import type { FromWorker, Moved, ToWorker, Transfer } from './worker-messages.ts';
+import type { FromWorker, Moved, PartialName, ToWorker, Transfer } from './worker-messages.ts';
 
-export type { Moved, Transfer } from './worker-messages.ts';
+export type { Moved, PartialName, Transfer } from './worker-messages.ts';
 
 /** What comes of transfers. `lost`: the worker itself died, and with it every transfer. */
 export interface EngineEvents {
@@ -36,12 +36,14 @@ export interface Engine {
   ask(lane: number): void;
   /** Ends a lane, and its link if it was the first. */
   close(lane: number): void;
-  serve(transfer: Transfer, file: File): void;
-  receive(transfer: Transfer, size: number): void;
+  serve(transfer: Transfer, file: File, resume: boolean): void;
+  receive(transfer: Transfer, size: number, partial: PartialName | undefined): void;
   pause(transfer: Transfer): void;
   resume(transfer: Transfer): void;
   root(transfer: Transfer, root: Bytes): void;
   stop(transfer: Transfer): void;
+  /** Frees what is kept of a file nobody will go on with. */
+  drop(partial: string): void;
 }
 
 /** The transfer worker of this tab. */
@@ -94,12 +96,12 @@ export class TransferWorker implements Engine {
     this.#tell({ type: 'close', lane });
   }
 
-  serve(transfer: Transfer, file: File): void {
-    this.#tell({ type: 'serve', ...transfer, file });
+  serve(transfer: Transfer, file: File, resume: boolean): void {
+    this.#tell({ type: 'serve', ...transfer, file, resume });
   }
 
-  receive(transfer: Transfer, size: number): void {
-    this.#tell({ type: 'receive', ...transfer, size });
+  receive(transfer: Transfer, size: number, partial: PartialName | undefined): void {
+    this.#tell({ type: 'receive', ...transfer, size, partial });
   }
 
   pause(transfer: Transfer): void {
@@ -116,6 +118,10 @@ export class TransferWorker implements Engine {
 
   stop(transfer: Transfer): void {
     this.#tell({ type: 'stop', ...transfer });
+  }
+
+  drop(partial: string): void {
+    this.#tell({ type: 'drop', partial });
   }
 
   #tell(message: ToWorker, transfer: Transferable[] = []): void {

@@ -2,7 +2,8 @@
 
 import { sha256, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
-import type { Sink, Staging } from '../storage/sink.ts';
+import type { PartialFile, Sink, Staging } from '../storage/sink.ts';
+import { manifestOf } from './manifest.ts';
 import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';
 import type { WorkerLane } from './worker-lane.ts';
@@ -10,6 +11,11 @@ import type { FromWorker, Moved, Transfer } from './worker-messages.ts';
 
 /** Files of one link that have a place in staging and are being filled. */
 const MAX_RECEIVING = 32;
+
+interface Wanted {
+  readonly size: number;
+  readonly partial: PartialFile | undefined;
+}
 
 /** Reads a piece of a picked file. The browser refuses when the file is no longer the one that was picked. */
 async function readFile(file: File, start: number, end: number): Promise<Bytes> {
@@ -29,8 +35,8 @@ export class LinkEnd {
   readonly #sinks = new Map<number, Promise<Sink>>();
   /** Streams whose file is whole: it outlives the link, until the page says `stop`. */
   readonly #staged = new Set<number>();
-  /** Accepted, and waiting for a place: stream to size. */
-  readonly #queue = new Map<number, number>();
+  /** Accepted, and waiting for a place. */
+  readonly #queue = new Map<number, Wanted>();
   readonly #receiving = new Set<number>();
   readonly #roots = new Map<number, Bytes>();
   readonly #paused = new Set<number>();
@@ -58,7 +64,11 @@ export class LinkEnd {
     });
     this.#receiver = new Receiver({
       hash: sha256,
-      write: async (stream, at, bytes) => (await this.#sinks.get(stream))?.write(at, bytes),
+      write: async (stream, { index, at, bytes, hash }) => {
+        const sink = await this.#sinks.get(stream);
+        sink?.write(at, bytes);
+        sink?.note(index, hash);
+      },
       whole: (stream, root) => void this.#whole(stream, root),
       failed: (stream, failure) => this.#failed('in', stream, failure),
       fault,
@@ -81,29 +91,30 @@ export class LinkEnd {
     this.#tell({ type: 'fault', link: this.#id, code: failure.code, detail: failure.detail });
   }
 
-  serve(stream: number, file: File): void {
+  serve(stream: number, file: File, resume: boolean): void {
     this.#files.set(stream, file);
-    this.#sender.serve(stream, file.size);
+    this.#sender.serve(stream, file.size, resume);
   }
 
   /** Files take their places a few at a time: an open file is a handle, and thousands may be accepted at once. */
-  receive(stream: number, size: number): void {
-    this.#queue.set(stream, size);
+  receive(stream: number, size: number, partial: Pick<PartialFile, 'name' | 'resume'> | undefined): void {
+    const { pieces, pieceBytes } = manifestOf(size);
+    this.#queue.set(stream, { size, partial: partial && { ...partial, pieces, pieceBytes } });
     this.#startQueued();
   }
 
   #startQueued(): void {
-    for (const [stream, size] of this.#queue) {
+    for (const [stream, { size, partial }] of this.#queue) {
       if (this.#receiving.size >= MAX_RECEIVING) return;
       this.#queue.delete(stream);
       this.#receiving.add(stream);
-      const sink = this.#staging.then((place) => place.open(size));
+      const sink = this.#staging.then((place) => place.open(size, partial));
       this.#sinks.set(stream, sink);
       sink.then(
-        () => {
+        ({ held }) => {
           // Stopped while its place was made: not asked for.
           if (this.#sinks.get(stream) !== sink) return;
-          this.#receiver.receive(stream, size, this.#paused.has(stream));
+          this.#receiver.receive(stream, size, { held, paused: this.#paused.has(stream) });
           const root = this.#roots.get(stream);
           if (root) this.#receiver.handleRoot(stream, root);
         },
@@ -143,7 +154,7 @@ export class LinkEnd {
     this.#staged.delete(stream);
     const sink = this.#sinks.get(stream);
     this.#sinks.delete(stream);
-    if (sink) discard(sink);
+    if (sink) letGo(sink, 'discard');
     this.#doneReceiving(stream);
   }
 
@@ -170,7 +181,7 @@ export class LinkEnd {
     return this.#staged.size > 0;
   }
 
-  /** The link is over: half-received files go, whole ones stay until the page says `stop`. */
+  /** The link is over: what can be gone on with is kept for that, whole files stay until the page says `stop`. */
   #end(): void {
     this.#sender.close();
     this.#receiver.close();
@@ -180,7 +191,7 @@ export class LinkEnd {
     for (const [stream, sink] of this.#sinks) {
       if (this.#staged.has(stream)) continue;
       this.#sinks.delete(stream);
-      discard(sink);
+      letGo(sink, 'release');
     }
   }
 
@@ -214,10 +225,10 @@ export class LinkEnd {
   }
 }
 
-function discard(sink: Promise<Sink>): void {
+function letGo(sink: Promise<Sink>, how: 'discard' | 'release'): void {
   void sink.then(
     (opened) =>
-      opened.discard().catch(() => {
+      opened[how]().catch(() => {
         // Gone already, with the site's data.
       }),
     // Never opened: nothing to free.

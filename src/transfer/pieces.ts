@@ -5,14 +5,17 @@ import { Failure } from '../protocol/failure.ts';
 import { type DataFrame } from '../protocol/frames.ts';
 import { FRAME_UNIT_BYTES, MiB, MIN_PIECE_BYTES } from '../protocol/limits.ts';
 
-/** Hands out each piece once, in order; given-back ones first. */
+/** Hands out each piece once, in order, given-back ones first. Those held from the start it hands out only when they are given back. */
 export class PieceQueue {
   readonly #pieces: number;
+  readonly #held: ReadonlySet<number>;
   #next = 0;
   readonly #again: number[] = [];
 
-  constructor(pieces: number) {
+  constructor(pieces: number, held: ReadonlySet<number> = new Set()) {
     this.#pieces = pieces;
+    this.#held = held;
+    this.#skipHeld();
   }
 
   /** The piece `take` would hand out, or undefined when all were. */
@@ -21,11 +24,19 @@ export class PieceQueue {
   }
 
   take(): number | undefined {
-    return this.#again.shift() ?? (this.#next < this.#pieces ? this.#next++ : undefined);
+    const again = this.#again.shift();
+    if (again !== undefined || this.#next >= this.#pieces) return again;
+    const piece = this.#next++;
+    this.#skipHeld();
+    return piece;
   }
 
   giveBack(piece: number): void {
     this.#again.push(piece);
+  }
+
+  #skipHeld(): void {
+    while (this.#next < this.#pieces && this.#held.has(this.#next)) this.#next++;
   }
 }
 

@@ -10,15 +10,20 @@ const REPORT_BYTES = MiB / 4;
 
 /** The worker's end: a LaneChannel over the port. */
 export function portChannel(port: MessagePort): LaneChannel {
+  let isOpen = false;
   let posted = 0;
   let drained = 0;
   const tell = (message: PumpMessage, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
   const channel: LaneChannel = {
     binaryType: 'arraybuffer',
     bufferedAmountLowThreshold: 0,
+    onopen: null,
     onmessage: null,
     onbufferedamountlow: null,
     onclose: null,
+    get readyState() {
+      return isOpen ? 'open' : 'connecting';
+    },
     get bufferedAmount() {
       return posted - drained;
     },
@@ -36,7 +41,10 @@ export function portChannel(port: MessagePort): LaneChannel {
   port.onmessage = ({ data }: MessageEvent<PumpMessage>) => {
     if ('frame' in data) channel.onmessage?.(new MessageEvent('message', { data: data.frame }));
     else if ('closed' in data) channel.onclose?.(new Event('close'));
-    else if ('drained' in data) {
+    else if ('opened' in data) {
+      isOpen = true;
+      channel.onopen?.(new Event('open'));
+    } else if ('drained' in data) {
       const wasHigh = channel.bufferedAmount > channel.bufferedAmountLowThreshold;
       drained = data.drained;
       if (wasHigh && channel.bufferedAmount <= channel.bufferedAmountLowThreshold)
@@ -64,6 +72,9 @@ export function pump(channel: LaneChannel, port: MessagePort): void {
     // Not a frame of ours in any way: the worker's decoder is the one that says so.
     else tell({ frame: new ArrayBuffer(0) });
   };
+  const opened = () => tell({ opened: true });
+  if (channel.readyState === 'open') opened();
+  else channel.onopen = opened;
   channel.onbufferedamountlow = report;
   channel.onclose = () => tell({ closed: true });
   port.onmessage = ({ data }: MessageEvent<PumpMessage>) => {

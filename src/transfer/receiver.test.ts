@@ -20,7 +20,7 @@ afterEach(() => vi.restoreAllMocks());
 function receiverOf(port: Partial<ReceiverPort> = {}) {
   const asked: [stream: number, piece: number][] = [];
   const written: Bytes[] = [];
-  const write = vi.fn<ReceiverPort['write']>((_stream, _at, bytes) => {
+  const write = vi.fn<ReceiverPort['write']>((_stream, { bytes }) => {
     // The receiver uses the memory again.
     written.push(bytes.slice());
     return Promise.resolve();
@@ -49,7 +49,7 @@ async function framesOf(stream: number, size: number, piece = 0): Promise<DataFr
 }
 
 async function deliver(lane: ReceivingLane, stream: number, size: number, piece = 0): Promise<void> {
-  for (const frame of await framesOf(stream, size, piece)) lane.handleData(frame);
+  for (const frame of await framesOf(stream, size, piece)) lane.handle(frame);
   await settle();
 }
 
@@ -78,7 +78,7 @@ describe('an accepted file', () => {
       [1, 2],
     ]);
     for (const piece of [2, 0, 1]) await deliver(lane, 1, size, piece);
-    expect(write.mock.calls.map(([stream, at, bytes]) => [stream, at, bytes.length])).toEqual([
+    expect(write.mock.calls.map(([stream, { at, bytes }]) => [stream, at, bytes.length])).toEqual([
       [1, 2 * MiB, 5],
       [1, 0, MiB],
       [1, MiB, MiB],
@@ -96,7 +96,7 @@ describe('an accepted file', () => {
     const { receiver, lane, write } = receiverOf();
     receiver.receive(1, 3 * MiB);
     for (const piece of [0, 1, 2]) await deliver(lane, 1, 3 * MiB, piece);
-    expect(new Set(write.mock.calls.map(([, , bytes]) => bytes.buffer)).size).toBe(1);
+    expect(new Set(write.mock.calls.map(([, { bytes }]) => bytes.buffer)).size).toBe(1);
   });
 
   test('may be named before its last byte is here', async () => {
@@ -144,14 +144,14 @@ describe('an accepted file', () => {
     const { receiver, lane, asked, write, failed } = receiverOf();
     receiver.receive(1, 100);
     const spoilt = blank({ bytes: new Uint8Array(100) });
-    lane.handleData(spoilt);
+    lane.handle(spoilt);
     await settle();
     expect(asked).toEqual([
       [1, 0],
       [1, 0],
     ]);
     expect(failed).not.toHaveBeenCalled();
-    lane.handleData(spoilt);
+    lane.handle(spoilt);
     await settle();
     expect(failed.mock.calls).toEqual([[1, failureOf('hash-mismatch')]]);
     expect(write).not.toHaveBeenCalled();
@@ -165,7 +165,7 @@ describe('an accepted file', () => {
     receiver.receive(2, 100);
     receiver.handleRoot(2, await rootOfNoise(100));
     const pieces = [...(await framesOf(1, 2 * MiB)), ...(await framesOf(1, 2 * MiB, 1))];
-    for (const frame of pieces) lane.handleData(frame);
+    for (const frame of pieces) lane.handle(frame);
     await deliver(lane, 2, 100);
     expect(failed.mock.calls).toEqual([[1, failureOf('disk-full')]]);
     expect(whole.mock.calls.map(([stream]: unknown[]) => stream)).toEqual([2]);
@@ -201,7 +201,7 @@ describe('an accepted file', () => {
   test('that is stopped while it is hashed is not written', async () => {
     const { receiver, lane, write } = receiverOf();
     receiver.receive(1, 100);
-    for (const frame of await framesOf(1, 100)) lane.handleData(frame);
+    for (const frame of await framesOf(1, 100)) lane.handle(frame);
     receiver.stop(1);
     await settle();
     expect(write).not.toHaveBeenCalled();
@@ -228,9 +228,9 @@ describe('the window', () => {
     expect(receiver.inFlightBytes).toBe(WINDOW_BYTES);
     expect(asked).toHaveLength(WINDOW_BYTES / MiB);
     const [first, ...rest] = await framesOf(1, 8 * MiB);
-    if (first) lane.handleData(first);
+    if (first) lane.handle(first);
     expect(receiver.inFlightBytes).toBe(WINDOW_BYTES);
-    for (const frame of rest) lane.handleData(frame);
+    for (const frame of rest) lane.handle(frame);
     expect(receiver.inFlightBytes).toBe(WINDOW_BYTES);
     expect(asked).toHaveLength(WINDOW_BYTES / MiB + 1);
   });
@@ -270,7 +270,7 @@ describe('the window', () => {
     const { receiver, lane, asked } = receiverOf({ write: () => new Promise(() => undefined) });
     receiver.receive(1, size);
     for (let piece = 0; piece < asked.length; piece++) {
-      for (const frame of await framesOf(1, MiB)) lane.handleData({ ...frame, piece });
+      for (const frame of await framesOf(1, MiB)) lane.handle({ ...frame, piece });
       await settle();
     }
     expect(asked).toHaveLength((2 * WINDOW_BYTES) / MiB);
@@ -290,7 +290,7 @@ describe('a sender breaks the protocol with', () => {
     const { receiver, lane, asked, fault, write } = receiverOf();
     receiver.receive(1, size);
     const before = asked.length;
-    lane.handleData(blank(frame));
+    lane.handle(blank(frame));
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
     // And nothing of that lane is taken or asked for any more.
     await deliver(lane, 1, size, 1);
@@ -300,7 +300,7 @@ describe('a sender breaks the protocol with', () => {
 
   test('anything before a file was accepted', () => {
     const { lane, fault } = receiverOf();
-    lane.handleData(blank({}));
+    lane.handle(blank({}));
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
   });
 
@@ -308,7 +308,7 @@ describe('a sender breaks the protocol with', () => {
     const { receiver, lane, fault } = receiverOf();
     receiver.receive(1, size);
     const [first] = await framesOf(1, size);
-    for (const frame of [first, first]) if (frame) lane.handleData(frame);
+    for (const frame of [first, first]) if (frame) lane.handle(frame);
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
   });
 
@@ -343,7 +343,7 @@ describe('a sender breaks the protocol with', () => {
     receiver.handleRoot(1, await rootOfNoise(100));
     await deliver(lane, 1, 100);
     expect(whole).toHaveBeenCalledTimes(1);
-    lane.handleData(blank({}));
+    lane.handle(blank({}));
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
   });
 
@@ -355,7 +355,7 @@ describe('a sender breaks the protocol with', () => {
     await deliver(lane, 1, size, 0);
     await deliver(lane, 1, size, 1);
     expect([fault.mock.calls, write.mock.calls]).toEqual([[], []]);
-    lane.handleData(blank({}));
+    lane.handle(blank({}));
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
   });
 });
@@ -377,10 +377,10 @@ describe('several lanes', () => {
     expect(onOther).toHaveLength(windowBytes(MiB, 2) / MiB);
     expect(new Set([...asked, ...onOther].map(([, piece]) => piece)).size).toBe(asked.length + onOther.length);
     const [mine = [], others = []] = [asked[0], onOther[0]];
-    for (const frame of await framesOf(1, 32 * MiB, others[1])) other.handleData(frame);
+    for (const frame of await framesOf(1, 32 * MiB, others[1])) other.handle(frame);
     expect([asked.length, onOther.length]).toEqual([4, 5]);
     expect(fault).not.toHaveBeenCalled();
-    other.handleData(blank({ piece: mine[1] ?? NaN }));
+    other.handle(blank({ piece: mine[1] ?? NaN }));
     expect(fault.mock.calls).toEqual([[failureOf('protocol')]]);
     expect(lane.inFlightBytes + other.inFlightBytes).toBe(0);
   });

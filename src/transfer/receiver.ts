@@ -7,7 +7,9 @@
 
 import { equal, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
-import { HASH_BYTES, type DataFrame } from '../protocol/frames.ts';
+import { encodeHave, type DataFrame, type DiffersFrame } from '../protocol/frames.ts';
+import { HASH_BYTES, HashList } from '../protocol/hash-list.ts';
+import { MAX_HAVE_HASHES } from '../protocol/limits.ts';
 import { manifestOf, pieceLength, rootOf, type Manifest } from './manifest.ts';
 import { PieceBuffer, PiecePool, PieceQueue } from './pieces.ts';
 import { ReceivingLane } from './receiving-lane.ts';
@@ -16,7 +18,7 @@ import { windowBytes } from './window.ts';
 export interface ReceiverPort {
   hash(bytes: Bytes): Promise<Bytes>;
   /** Puts a checked piece into staging; its memory is used again afterwards. Throws Failure (`disk-full`, `memory-full`). */
-  write(stream: number, at: number, bytes: Bytes): Promise<void>;
+  write(stream: number, piece: CheckedPiece): Promise<void>;
   /** Every byte is in staging and the root is the one the sender named. */
   whole(stream: number, root: Bytes): void;
   /** This file ended badly; its staging is to be freed. */
@@ -25,11 +27,28 @@ export interface ReceiverPort {
   fault(failure: Failure): void;
 }
 
+export interface CheckedPiece {
+  readonly index: number;
+  /** Where in the file it goes, in bytes. */
+  readonly at: number;
+  readonly bytes: Bytes;
+  readonly hash: Bytes;
+}
+
+/** How a file is to be received. */
+export interface ReceiveOptions {
+  readonly paused?: boolean;
+  /** Resumed: what staging already holds of it, from an earlier session. May be nothing. */
+  readonly held?: HashList;
+}
+
 interface Receiving {
   readonly manifest: Manifest;
   readonly queue: PieceQueue;
   readonly askedTwice: Set<number>;
-  readonly hashes: Bytes;
+  readonly hashes: HashList;
+  /** Told in `have`, and not yet said to differ. */
+  readonly held: Set<number>;
   unstaged: number;
   stagedBytes: number;
   paused: boolean;
@@ -50,14 +69,16 @@ export class Receiver {
     this.#port = port;
   }
 
-  /** Another lane to ask on; `send` takes encoded requests. */
+  /** Another lane to ask on; `send` takes encoded frames. The first one stays until the link is over. */
   addLane(send: (frame: Bytes) => void): ReceivingLane {
     const lane: ReceivingLane = new ReceivingLane({
       data: (frame) => this.#handleData(lane, frame),
-      ask: (frame) => send(frame),
+      differs: (frame) => this.#handleDiffers(frame),
+      send,
       closed: (owed) => this.#laneClosed(lane, owed),
     });
     this.#lanes.add(lane);
+    if (this.#lanes.size === 1) for (const [stream, file] of this.#files) this.#tellHeld(stream, file);
     this.#pull();
     return lane;
   }
@@ -73,19 +94,54 @@ export class Receiver {
   }
 
   /** This side accepted a file of `size` bytes under a stream number of its choosing, never used before on this link. */
-  receive(stream: number, size: number, paused = false): void {
+  receive(stream: number, size: number, { paused = false, held }: ReceiveOptions = {}): void {
     if (this.#dead) return;
     const manifest = manifestOf(size);
-    this.#files.set(stream, {
-      manifest,
-      queue: new PieceQueue(manifest.pieces),
+    const hashes = new HashList(manifest.pieces, held?.bytes);
+    const known = [...hashes.known()];
+    const file: Receiving = {
+      ...{ manifest, hashes, paused, held: new Set(known) },
+      queue: new PieceQueue(manifest.pieces, new Set(known)),
       askedTwice: new Set(),
-      hashes: new Uint8Array(manifest.pieces * HASH_BYTES),
       unstaged: manifest.pieces,
       stagedBytes: 0,
-      paused,
       root: undefined,
-    });
+    };
+    for (const piece of file.held) this.#count(file, piece, 1);
+    this.#files.set(stream, file);
+    this.#tellHeld(stream, file);
+    this.#pull();
+  }
+
+  /** A piece is staged, or no longer counts as that. */
+  #count(file: Receiving, piece: number, by: 1 | -1): void {
+    file.unstaged -= by;
+    file.stagedBytes += by * pieceLength(file.manifest, piece);
+  }
+
+  /** On the first lane, which lives as long as the link: what got lost would never be answered. */
+  #tellHeld(stream: number, { held, hashes }: Receiving): void {
+    const [first] = this.#lanes;
+    if (!held.size || !first) return;
+    for (let at = 0; at < hashes.bytes.length; at += MAX_HAVE_HASHES * HASH_BYTES) {
+      const some = hashes.bytes.subarray(at, at + MAX_HAVE_HASHES * HASH_BYTES);
+      if (some.some((byte) => byte !== 0)) first.send(encodeHave(stream, at / HASH_BYTES, some));
+    }
+  }
+
+  /** The sender's file has other bytes than these pieces: they are asked for. */
+  #handleDiffers({ stream, pieces }: DiffersFrame): void {
+    const file = this.#files.get(stream);
+    if (!file) return;
+    for (const piece of pieces) {
+      if (!file.held.delete(piece)) {
+        this.#fault(new Failure('protocol', 'a piece differs that was not held'));
+        return;
+      }
+      this.#count(file, piece, -1);
+      file.hashes.forget(piece);
+      file.queue.giveBack(piece);
+    }
     this.#pull();
   }
 
@@ -169,11 +225,10 @@ export class Receiver {
         file.queue.giveBack(index);
         return;
       }
-      await this.#port.write(stream, index * file.manifest.pieceBytes, bytes);
+      await this.#port.write(stream, { index, at: index * file.manifest.pieceBytes, bytes, hash });
       if (this.#files.get(stream) !== file) return;
-      file.hashes.set(hash, index * HASH_BYTES);
-      file.stagedBytes += piece.length;
-      file.unstaged--;
+      file.hashes.set(index, hash);
+      this.#count(file, index, 1);
       await this.#finishIfWhole(stream, file);
     } catch (error) {
       this.#fail(stream, file, Failure.from(error));
@@ -182,7 +237,7 @@ export class Receiver {
 
   async #finishIfWhole(stream: number, file: Receiving): Promise<void> {
     if (!file.root || file.unstaged > 0) return;
-    const root = await rootOf(file.manifest.size, file.hashes);
+    const root = await rootOf(file.manifest.size, file.hashes.bytes);
     // `done` and the last piece can both get here; whoever removes the file ends it.
     if (this.#files.get(stream) !== file) return;
     if (!equal(root, file.root)) {

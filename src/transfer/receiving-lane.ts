@@ -2,14 +2,15 @@
 
 import { type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
-import { encodeRequest, type DataFrame } from '../protocol/frames.ts';
+import { encodeRequest, type DataFrame, type DiffersFrame } from '../protocol/frames.ts';
 import { MAX_REQUESTS_OUTSTANDING } from '../protocol/limits.ts';
 import { type PieceBuffer } from './pieces.ts';
 
 /** What a lane asks of its receiver. */
 interface LaneOwner {
   data(frame: DataFrame): void;
-  ask(frame: Bytes): void;
+  differs(frame: DiffersFrame): void;
+  send(frame: Bytes): void;
   /** The lane closed, owing these pieces. */
   closed(owed: Iterable<[stream: number, piece: number]>): void;
 }
@@ -33,8 +34,14 @@ export class ReceivingLane {
     return this.#inFlightBytes;
   }
 
-  handleData(frame: DataFrame): void {
-    if (!this.#dead) this.#owner.data(frame);
+  handle(frame: DataFrame | DiffersFrame): void {
+    if (this.#dead) return;
+    if (frame.kind === 'data') this.#owner.data(frame);
+    else this.#owner.differs(frame);
+  }
+
+  send(frame: Bytes): void {
+    this.#owner.send(frame);
   }
 
   hasRoom(length: number, window: number): boolean {
@@ -47,7 +54,7 @@ export class ReceivingLane {
     else this.#asked.set(stream, new Map([[index, piece]]));
     this.#inFlightBytes += piece.length;
     this.#requests++;
-    this.#owner.ask(encodeRequest(stream, index, index + 1));
+    this.send(encodeRequest(stream, index, index + 1));
   }
 
   /** Takes a frame of a piece asked for here; the piece, once it is whole. Throws Failure('protocol'). */

@@ -42,8 +42,7 @@ function senderOf(port: Partial<SenderPort & SendingPort> = {}) {
       ...port,
     });
   const lane = addLane();
-  const ask = (stream: number, from = 0, to = from + 1, on = lane) =>
-    on.handleRequest({ kind: 'request', stream, from, to });
+  const ask = (stream: number, from = 0, to = from + 1, on = lane) => on.handle({ kind: 'request', stream, from, to });
   const sentOf = (stream: number) => sent.filter((frame) => frame.stream === stream);
   return { sender, lane, addLane, sent, sentOf, ...told, timers, ask };
 }

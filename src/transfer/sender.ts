@@ -5,9 +5,10 @@
 // It holds: no byte of a stream is read or sent before `serve` named that stream (consent invariant C1), nothing after
 // `stop` (C10), never more than a lane takes at once, never more than 2 × the file and 64 MiB.
 
-import { type Bytes } from '../protocol/bytes.ts';
+import { equal, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
-import { HASH_BYTES, type RequestFrame } from '../protocol/frames.ts';
+import { encodeDiffers, type HaveFrame, type RequestFrame } from '../protocol/frames.ts';
+import { HASH_BYTES, HashList } from '../protocol/hash-list.ts';
 import { ASKED_SLACK_BYTES, EARLY_REQUEST_MS, MAX_EARLY_REQUESTS, MAX_FILES_PER_PEER } from '../protocol/limits.ts';
 import { manifestOf, pieceLength, rootOf } from './manifest.ts';
 import { SendingLane, type PreparedPiece, type SendingPort, type Served } from './sending-lane.ts';
@@ -34,8 +35,8 @@ export class Sender {
   readonly #lanes = new Set<SendingLane>();
   readonly #files = new Map<number, Served>();
   readonly #stopped = new Set<number>();
-  /** Requests that overtook their accept. */
-  readonly #early = new Map<number, { lane: SendingLane; request: RequestFrame }[]>();
+  /** What overtook its accept. */
+  readonly #early = new Map<number, { lane: SendingLane; frame: RequestFrame | HaveFrame }[]>();
   #earlyCount = 0;
   #dead = false;
 
@@ -48,6 +49,7 @@ export class Sender {
     const lane = new SendingLane(port, {
       file: (stream) => this.#files.get(stream),
       request: (request) => this.#handleRequest(lane, request),
+      have: (have) => this.#handleHave(lane, have),
       prepare: (stream, file, piece) => this.#prepare(stream, file, piece),
       fail: (stream, failure) => this.#fail(stream, failure),
       sent: (stream, file, piece, hash) => this.#sent(stream, file, piece, hash),
@@ -57,8 +59,8 @@ export class Sender {
     return lane;
   }
 
-  /** The other side accepted this file and chose `stream` for it. */
-  serve(stream: number, size: number): void {
+  /** The other side accepted this file and chose `stream` for it; `resume`: it may say what it has of it already. */
+  serve(stream: number, size: number, resume = false): void {
     if (this.#dead) return;
     if (this.#files.has(stream) || this.#stopped.has(stream)) {
       this.#fault(new Failure('protocol', 'stream used twice'));
@@ -67,18 +69,19 @@ export class Sender {
     const manifest = manifestOf(size);
     const file: Served = {
       manifest,
-      hashes: new Uint8Array(manifest.pieces * HASH_BYTES),
-      sent: new Uint8Array(manifest.pieces),
+      hashes: new HashList(manifest.pieces),
+      held: resume ? new HashList(manifest.pieces) : undefined,
       unsent: manifest.pieces,
+      announced: false,
       askedBytes: 0,
       sentBytes: 0,
     };
     this.#files.set(stream, file);
-    if (manifest.pieces === 0) void this.#announce(stream, file);
+    void this.#announceIfSent(stream, file);
     const early = this.#early.get(stream) ?? [];
     this.#early.delete(stream);
     this.#earlyCount -= early.length;
-    for (const { lane, request } of early) lane.handleRequest(request);
+    for (const { lane, frame } of early) lane.handle(frame);
   }
 
   /** Withdrawn, cancelled, verified or failed: not one more frame of it. A stream accepted too late is stopped unserved. */
@@ -122,17 +125,58 @@ export class Sender {
     }
   }
 
-  #keepEarly(lane: SendingLane, request: RequestFrame): void {
+  #handleHave(lane: SendingLane, have: HaveFrame): void {
+    const { stream, from, hashes } = have;
+    if (this.#dead || this.#stopped.has(stream)) return;
+    const file = this.#files.get(stream);
+    if (!file) {
+      this.#keepEarly(lane, have);
+      return;
+    }
+    const said = new HashList(hashes.length / HASH_BYTES, hashes);
+    const pieces = [...said.known()].map((piece) => from + piece);
+    const { held, manifest } = file;
+    if (!held || from + hashes.length / HASH_BYTES > manifest.pieces || pieces.some((piece) => held.has(piece))) {
+      this.#fault(new Failure('protocol', 'a have that has no place'));
+      return;
+    }
+    for (const piece of pieces) held.set(piece, said.at(piece - from));
+    void this.#compare(lane, stream, file, pieces);
+  }
+
+  /** Reads what the receiver holds, for the root is of what is in the file now. */
+  async #compare(lane: SendingLane, stream: number, file: Served, pieces: readonly number[]): Promise<void> {
+    const differing: number[] = [];
+    for (const piece of pieces) {
+      const prepared = await this.#prepare(stream, file, piece);
+      if (this.#dead || this.#files.get(stream) !== file) return;
+      if (prepared instanceof Failure) {
+        this.#fail(stream, prepared);
+        return;
+      }
+      if (!equal(prepared.hash, file.held?.at(piece) ?? new Uint8Array())) differing.push(piece);
+      else if (!file.hashes.has(piece)) {
+        file.hashes.set(piece, prepared.hash);
+        file.sentBytes += prepared.bytes.length;
+        file.unsent--;
+      }
+    }
+    if (differing.length) lane.send(encodeDiffers(stream, differing));
+    await this.#announceIfSent(stream, file);
+  }
+
+  #keepEarly(lane: SendingLane, frame: RequestFrame | HaveFrame): void {
     if (this.#earlyCount >= MAX_EARLY_REQUESTS) {
       this.#fault(new Failure('protocol', 'requests for files never accepted'));
       return;
     }
-    const waiting = this.#early.get(request.stream);
-    if (waiting) waiting.push({ lane, request });
+    const { stream } = frame;
+    const waiting = this.#early.get(stream);
+    if (waiting) waiting.push({ lane, frame });
     else {
-      this.#early.set(request.stream, [{ lane, request }]);
+      this.#early.set(stream, [{ lane, frame }]);
       this.#port.after(EARLY_REQUEST_MS, () => {
-        if (this.#early.has(request.stream)) this.#fault(new Failure('protocol', 'request for a file never accepted'));
+        if (this.#early.has(stream)) this.#fault(new Failure('protocol', 'request for a file never accepted'));
       });
     }
     this.#earlyCount++;
@@ -153,19 +197,21 @@ export class Sender {
   /** A whole piece went out: the root names what was sent. */
   async #sent(stream: number, file: Served, piece: number, hash: Bytes): Promise<void> {
     if (this.#files.get(stream) !== file) return;
-    if (file.sent[piece]) {
+    if (file.hashes.has(piece)) {
       // Asked again: the bytes must be those the root will name, or were named by it.
-      const before = file.hashes.subarray(piece * HASH_BYTES, (piece + 1) * HASH_BYTES);
-      if (before.some((byte, i) => byte !== hash[i])) this.#fail(stream, new Failure('file-changed', 'other bytes'));
+      if (!equal(file.hashes.at(piece), hash)) this.#fail(stream, new Failure('file-changed', 'other bytes'));
       return;
     }
-    file.hashes.set(hash, piece * HASH_BYTES);
-    file.sent[piece] = 1;
-    if (--file.unsent === 0) await this.#announce(stream, file);
+    file.hashes.set(piece, hash);
+    file.unsent--;
+    await this.#announceIfSent(stream, file);
   }
 
-  async #announce(stream: number, file: Served): Promise<void> {
-    const root = await rootOf(file.manifest.size, file.hashes);
+  /** Once: what is asked for again afterwards changes nothing. */
+  async #announceIfSent(stream: number, file: Served): Promise<void> {
+    if (file.unsent > 0 || file.announced) return;
+    file.announced = true;
+    const root = await rootOf(file.manifest.size, file.hashes.bytes);
     if (this.#files.get(stream) === file) this.#port.served(stream, root);
   }
 

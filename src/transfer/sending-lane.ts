@@ -3,7 +3,8 @@
 
 import { type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
-import { DATA_HEADER_BYTES, encodeData, HASH_BYTES, type RequestFrame } from '../protocol/frames.ts';
+import { DATA_HEADER_BYTES, encodeData, type HaveFrame, type RequestFrame } from '../protocol/frames.ts';
+import { HASH_BYTES, type HashList } from '../protocol/hash-list.ts';
 import { MAX_REQUESTS_OUTSTANDING, MiB } from '../protocol/limits.ts';
 import { type Manifest } from './manifest.ts';
 
@@ -24,9 +25,13 @@ const MAX_AHEAD_PIECES = 4;
 /** A file being sent, and what of it went out. */
 export interface Served {
   readonly manifest: Manifest;
-  readonly hashes: Bytes;
-  readonly sent: Uint8Array;
+  /** Of the pieces that were sent, or are held by the receiver as they are: the root is made of these. */
+  readonly hashes: HashList;
+  /** What the receiver says it holds, until it was compared; undefined for a file that is not resumed. */
+  readonly held: HashList | undefined;
   unsent: number;
+  /** Its root was told. */
+  announced: boolean;
   askedBytes: number;
   sentBytes: number;
 }
@@ -53,6 +58,7 @@ interface Prepared {
 interface LaneOwner {
   file(stream: number): Served | undefined;
   request(request: RequestFrame): void;
+  have(have: HaveFrame): void;
   prepare(stream: number, file: Served, piece: number): Promise<PreparedPiece | Failure>;
   fail(stream: number, failure: Failure): void;
   sent(stream: number, file: Served, piece: number, hash: Bytes): Promise<void>;
@@ -74,8 +80,15 @@ export class SendingLane {
     this.#scratch = new ArrayBuffer(DATA_HEADER_BYTES + HASH_BYTES + port.stepBytes);
   }
 
-  handleRequest(request: RequestFrame): void {
-    if (!this.#dead) this.#owner.request(request);
+  handle(frame: RequestFrame | HaveFrame): void {
+    if (this.#dead) return;
+    if (frame.kind === 'request') this.#owner.request(frame);
+    else this.#owner.have(frame);
+  }
+
+  /** An answer that is no file bytes. */
+  send(frame: Bytes): void {
+    if (!this.#dead) this.#port.send(frame);
   }
 
   /** Takes a request the owner allows; false when too many wait already. */

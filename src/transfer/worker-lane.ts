@@ -38,8 +38,8 @@ export class WorkerLane {
       try {
         channel.send(frame);
       } catch (error) {
-        // It is closing, or the other side says it takes no message of this size.
-        end(Failure.from(error, 'peer-gone'));
+        // It is closing, or the other side says it takes no message of this size. Whoever asked is let finish first.
+        queueMicrotask(() => end(Failure.from(error, 'peer-gone')));
       }
     };
     const sending = sender.addLane({
@@ -59,8 +59,8 @@ export class WorkerLane {
       try {
         if (!(data instanceof ArrayBuffer)) throw new Failure('protocol', 'text on a data channel');
         const frame = decodeFrame(data);
-        if (frame.kind === 'request') sending.handleRequest(frame);
-        else if (this.#receiving) this.#receiving.handleData(frame);
+        if (frame.kind === 'request' || frame.kind === 'have') sending.handle(frame);
+        else if (this.#receiving) this.#receiving.handle(frame);
         else throw new Failure('protocol', 'data on a lane that was not asked on');
       } catch (error) {
         end(Failure.from(error));
@@ -70,7 +70,9 @@ export class WorkerLane {
 
   /** The other side answers on this lane: pieces may be asked for on it. */
   ask(): void {
-    this.#ask?.();
+    // The other side's channel may be open before this one.
+    if (this.#channel.readyState === 'connecting') this.#channel.onopen = () => this.#ask?.();
+    else this.#ask?.();
   }
 
   close(): void {
@@ -78,6 +80,7 @@ export class WorkerLane {
   }
 
   #end(failure: Failure | undefined): void {
+    this.#channel.onopen = null;
     this.#channel.onmessage = null;
     this.#channel.onclose = null;
     this.#release();

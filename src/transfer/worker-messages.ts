@@ -3,11 +3,14 @@
 // transfer.
 
 import type { Bytes } from '../protocol/bytes.ts';
+import type { PartialFile } from '../storage/sink.ts';
 import type { FailureCode } from '../protocol/failure.ts';
 
 /** The part of RTCDataChannel the worker uses; the pump of older browsers offers the same. */
 export interface LaneChannel {
   binaryType: string;
+  readonly readyState: string;
+  onopen: ((event: Event) => void) | null;
   readonly bufferedAmount: number;
   bufferedAmountLowThreshold: number;
   onmessage: ((event: MessageEvent<unknown>) => void) | null;
@@ -28,6 +31,9 @@ export function transferKey({ way, link, stream }: Transfer): string {
   return `${way} ${link} ${stream}`;
 }
 
+/** Where a received file is kept to be gone on with; `resume`: with what is there. */
+export type PartialName = Pick<PartialFile, 'name' | 'resume'>;
+
 export type ToWorker =
   /** A data channel at its birth, or one end of a pump's port. Everything on it is dropped until `open`. */
   | { readonly type: 'adopt'; readonly lane: number; readonly channel: LaneChannel }
@@ -38,12 +44,14 @@ export type ToWorker =
   | { readonly type: 'ask'; readonly lane: number }
   /** The lane is over, and if it was a link's first, so is the link. */
   | { readonly type: 'close'; readonly lane: number }
-  | ({ readonly type: 'serve'; readonly file: File } & Transfer)
-  | ({ readonly type: 'receive'; readonly size: number } & Transfer)
+  | ({ readonly type: 'serve'; readonly file: File; readonly resume: boolean } & Transfer)
+  | ({ readonly type: 'receive'; readonly size: number; readonly partial: PartialName | undefined } & Transfer)
   | ({ readonly type: 'pause' | 'resume' } & Transfer)
   | ({ readonly type: 'root'; readonly root: Bytes } & Transfer)
   /** Ends a transfer of either direction; a received file's staging is freed. */
-  | ({ readonly type: 'stop' } & Transfer);
+  | ({ readonly type: 'stop' } & Transfer)
+  /** Nobody will go on with this partial file. */
+  | { readonly type: 'drop'; readonly partial: string };
 
 export type Moved = Transfer & { readonly bytes: number };
 
@@ -59,4 +67,8 @@ export type FromWorker =
   | { readonly type: 'fault'; readonly link: number; readonly code: FailureCode; readonly detail: string };
 
 /** What the two ends of a pump's port say: frames both ways, and how many bytes the page's channel has taken off its hands. */
-export type PumpMessage = { readonly frame: ArrayBuffer } | { readonly drained: number } | { readonly closed: true };
+export type PumpMessage =
+  | { readonly frame: ArrayBuffer }
+  | { readonly drained: number }
+  | { readonly opened: true }
+  | { readonly closed: true };

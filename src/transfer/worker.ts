@@ -2,6 +2,7 @@
 // about consent: it serves and receives the streams the page names. It can be killed at any time without harm.
 
 import { memoryStaging } from '../storage/memory.ts';
+import { partialRecords, type PartialRecord } from '../storage/records.ts';
 import type { Staging } from '../storage/sink.ts';
 import { openDiskStaging } from '../storage/staging.ts';
 import { LinkEnd } from './link-end.ts';
@@ -13,7 +14,10 @@ declare const self: DedicatedWorkerGlobalScope;
 
 const PROGRESS_MS = 250;
 
-const staging: Promise<Staging> = openDiskStaging().then((disk) => disk ?? memoryStaging());
+/** Without its records nothing can be gone on with: then nothing is kept. */
+const records = partialRecords.all(Date.now()).catch(() => new Map<string, PartialRecord>());
+const isKept = async (name: string) => (await records).has(name);
+const staging: Promise<Staging> = openDiskStaging(isKept).then((disk) => disk ?? memoryStaging());
 const lanes = new Map<number, WorkerLane>();
 /** By the number of their first lane. */
 const links = new Map<number, LinkEnd>();
@@ -64,9 +68,9 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       close(data.lane);
       return;
     case 'serve':
-      return links.get(data.link)?.serve(data.stream, data.file);
+      return links.get(data.link)?.serve(data.stream, data.file, data.resume);
     case 'receive':
-      return links.get(data.link)?.receive(data.stream, data.size);
+      return links.get(data.link)?.receive(data.stream, data.size, data.partial);
     case 'pause':
       return links.get(data.link)?.pause(data.stream);
     case 'resume':
@@ -75,6 +79,9 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       return links.get(data.link)?.root(data.stream, data.root);
     case 'stop':
       return links.get(data.link)?.stop(data.way, data.stream);
+    case 'drop':
+      void staging.then((place) => place.drop(data.partial)).catch(() => undefined);
+      return;
   }
 };
 

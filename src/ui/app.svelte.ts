@@ -24,7 +24,9 @@ import type { Told } from '../room/surroundings.ts';
 import type { RoomView } from '../room/views.ts';
 import type { PickedFile } from '../room/outgoing.ts';
 import { saveBlob, zip } from '../storage/export.ts';
-import { forgetDevice, hostedRooms, keyStore, memoryStore } from '../storage/records.ts';
+import { forgetDevice } from '../storage/forget.ts';
+import { openJournal } from '../storage/journal.ts';
+import { hostedRooms, keyStore, memoryStore } from '../storage/records.ts';
 import { lockRoom, type RoomLock } from '../storage/room-lock.ts';
 import { readTabRoom, writeTabRoom, type TabRoom } from '../storage/tab.ts';
 import { TransferWorker } from '../transfer/client.ts';
@@ -51,6 +53,7 @@ export class App {
   #lock: RoomLock | undefined;
   #wanted: [TabRoom, RoomLink] | undefined;
   #room: Room | undefined;
+  readonly #journal = openJournal(() => Date.now());
   #engine: TransferWorker | undefined;
   #noticeId = 0;
   #drawing = false;
@@ -263,6 +266,7 @@ export class App {
         engine: this.#engine,
         key,
         acquaintances,
+        journal: this.#journal,
         ice: iceConfiguration,
         newCertificate,
         openCarrier: (seat, events) => new SignalingServer(signalingUrl(), seat, events),
