@@ -28,6 +28,7 @@ export const failureCodes = [
   // Files
   'file-changed',
   'file-unreadable',
+  'no-space',
   'disk-full',
   'memory-full',
   'memory-only',

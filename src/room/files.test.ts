@@ -243,6 +243,30 @@ test.each([
   },
 );
 
+test('a file there is no more room for waits on both sides, says why, and goes on when the person says so', async () => {
+  const { alice, bob, meeting, id } = await accepted();
+  bob.incoming.handleFull(bob.engine.last('receive'));
+  await meeting.carry();
+  expect([sent(alice), got(bob)]).toEqual([[['bob', 'paused', undefined]], [['a.txt', 'paused', 'disk-full']]]);
+  bob.incoming.resume(id);
+  await meeting.carry();
+  expect([sent(alice), got(bob)]).toEqual([[['bob', 'sending', undefined]], [['a.txt', 'receiving', undefined]]]);
+  expect(bob.engine.last('resume')).toEqual(bob.engine.last('receive'));
+});
+
+test('what files would take is what is still to come of them and of all that is on its way', async () => {
+  const { alice, bob, meeting, id } = await accepted();
+  await alice.offer([picked('b.txt')], 'bob');
+  await meeting.carry();
+  const [a, b] = bob.incoming.view();
+  const sizes = [a?.size ?? 0, b?.size ?? 0] as const;
+  bob.incoming.handleProgress({ ...bob.engine.last('receive'), bytes: 1 });
+  expect(bob.incoming.bytesNeeded([])).toBe(sizes[0] - 1);
+  expect(bob.incoming.bytesNeeded([id, b?.id ?? ''])).toBe(sizes[0] - 1 + sizes[1]);
+  bob.incoming.cancel(id);
+  expect(bob.incoming.bytesNeeded([id])).toBe(0);
+});
+
 describe('when the two lose each other', () => {
   test('what was moving stops, is offered again under the same id when they are back, and goes on by itself', async () => {
     const { alice, bob, meeting, id } = await accepted();

@@ -259,6 +259,7 @@ export class IncomingFiles {
     const file = this.#files.get(id);
     if (file?.state !== 'paused' || !file.transfer) return;
     file.state = 'receiving';
+    file.failure = undefined;
     file.meter = new RateMeter();
     this.#engine.resume(file.transfer);
     this.#send(file, 'resume');
@@ -284,6 +285,13 @@ export class IncomingFiles {
     return [...this.#byTransfer.values()]
       .filter((file) => file.peer === peer && file.state === 'receiving')
       .reduce((sum, file) => sum + file.offered.size - file.bytes, 0);
+  }
+
+  /** Bytes these files and all that is on its way would still take. */
+  bytesNeeded(ids: readonly string[]): number {
+    const wanted = ids.flatMap((id) => this.#files.get(id) ?? []).filter(({ state }) => state === 'offered');
+    const coming = [...this.#byTransfer.values()].filter(({ file }) => !file);
+    return [...new Set([...wanted, ...coming])].reduce((sum, file) => sum + file.offered.size - file.bytes, 0);
   }
 
   /** The staged files with these ids: verified ones only. */
@@ -328,6 +336,15 @@ export class IncomingFiles {
       (other) => other.peer === file.peer && other.state === 'receiving',
     );
     this.#givers.get(file.peer)?.verified.add({ fileId: file.offered.fileId, root }, alone);
+  }
+
+  /** There is no room for the rest of it: it waits until the person made some. */
+  handleFull(transfer: Transfer): void {
+    const file = this.#byTransfer.get(transferKey(transfer));
+    if (file?.state !== 'receiving') return;
+    file.state = 'paused';
+    file.failure = 'disk-full';
+    this.#send(file, 'pause');
   }
 
   /** Our side of a transfer could not go on: the sender is told why. */

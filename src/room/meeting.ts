@@ -22,7 +22,11 @@ const RING_AGAIN_MS = 5_000;
 /** Two links to one key this close together are two dials that crossed. */
 const CROSSING_MS = 5_000;
 const REDIAL_MS = 1_000;
-const MAX_DIALS = 3;
+/** After so many dials in vain the person is told, and they go on more slowly: a network comes back when it likes. */
+const DIALS_BEFORE_TOLD = 3;
+/** Whoever answers and is not who is expected is not asked for ever. */
+const MAX_REFUSALS = 3;
+const REDIAL_SLOWLY_MS = 5_000;
 const GOODBYE_MS = 1_000;
 
 export class Meeting {
@@ -36,6 +40,8 @@ export class Meeting {
   /** Peer ids that are being dialled or shaken hands with. */
   readonly #meeting = new Set<PeerId>();
   readonly #dials = new Map<PeerId, number>();
+  /** Dials that ended in anything but no connection. */
+  readonly #refusals = new Map<PeerId, number>();
   /** Peers that are to be met anew in a moment. */
   readonly #again = new Map<PeerId, ReturnType<typeof setTimeout>>();
   #unauthenticated = 0;
@@ -51,6 +57,7 @@ export class Meeting {
       ...events,
       ready: (guest) => {
         this.#dials.delete(guest.peer);
+        this.#refusals.delete(guest.peer);
         events.ready(guest);
       },
       turnedAway: (code) => {
@@ -83,6 +90,7 @@ export class Meeting {
   arrived(peer: PeerId): void {
     this.#present.add(peer);
     this.#dials.delete(peer);
+    this.#refusals.delete(peer);
     this.#meet(peer);
   }
 
@@ -94,6 +102,7 @@ export class Meeting {
   knockAgain(): void {
     this.#resting = false;
     this.#dials.clear();
+    this.#refusals.clear();
     this.#ringAll();
   }
 
@@ -162,12 +171,12 @@ export class Meeting {
   }
 
   /** Once, however many reasons there are. */
-  #meetAgain(peer: PeerId): void {
+  #meetAgain(peer: PeerId, afterMs = REDIAL_MS): void {
     if (this.#over || this.#again.has(peer)) return;
     const timer = setTimeout(() => {
       this.#again.delete(peer);
       this.#meet(peer);
-    }, REDIAL_MS);
+    }, afterMs);
     this.#again.set(peer, timer);
   }
 
@@ -179,7 +188,7 @@ export class Meeting {
 
   async #dial(peer: PeerId): Promise<void> {
     const dials = this.#dials.get(peer) ?? 0;
-    if (this.#over || this.#meeting.has(peer) || dials >= MAX_DIALS) return;
+    if (this.#over || this.#meeting.has(peer) || this.#refusedBy(peer) >= MAX_REFUSALS) return;
     this.#dials.set(peer, dials + 1);
     this.#meeting.add(peer);
     this.#events.changed();
@@ -195,9 +204,15 @@ export class Meeting {
 
   #dialFailed(peer: PeerId, failure: Failure): void {
     if (this.#over) return;
-    const again = failure.code === 'connection-failed' && (this.#dials.get(peer) ?? 0) < MAX_DIALS;
-    if (again && this.#present.has(peer)) this.#meetAgain(peer);
-    else this.#events.failed(peer, failure);
+    const dials = this.#dials.get(peer) ?? 0;
+    if (failure.code !== 'connection-failed') this.#refusals.set(peer, this.#refusedBy(peer) + 1);
+    const again = failure.code === 'connection-failed' && this.#present.has(peer);
+    if (again) this.#meetAgain(peer, dials < DIALS_BEFORE_TOLD ? REDIAL_MS : REDIAL_SLOWLY_MS);
+    if (!again || dials === DIALS_BEFORE_TOLD) this.#events.failed(peer, failure);
+  }
+
+  #refusedBy(peer: PeerId): number {
+    return this.#refusals.get(peer) ?? 0;
   }
 
   /** From a connection to a link whose other end has proved its key. Rejects with Failure('authentication-failed'). */

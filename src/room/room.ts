@@ -239,7 +239,15 @@ export class Room {
     this.#act(() => this.#outgoing.withdraw(id));
   }
 
-  accept(ids: readonly string[]): void {
+  /** Takes what there is room for: all of these files, or none. */
+  async accept(ids: readonly string[]): Promise<void> {
+    const needed = this.#incoming.bytesNeeded(ids);
+    const free = await this.#outside.freeBytes();
+    if (free !== undefined && needed > free) {
+      this.#outside.tell({ code: 'no-space', about: '', needed, free });
+      return;
+    }
+    this.#outside.untell('no-space');
     this.#act(() => this.#incoming.accept(ids));
     for (const [{ key }, { lanes }] of this.#people?.linked ?? []) {
       if (this.#incoming.bytesToCome(key) >= MUCH_BYTES) lanes.want(LANES_FOR_MUCH);
@@ -489,6 +497,7 @@ export class Room {
       },
       served: (transfer, root) => this.#act(() => this.#outgoing.handleServed(transfer, root)),
       staged: (transfer, root, file) => this.#act(() => this.#incoming.handleStaged(transfer, root, file)),
+      full: (transfer) => this.#act(() => this.#incoming.handleFull(transfer)),
       failed: (transfer, failure) =>
         this.#act(() =>
           (transfer.way === 'out' ? this.#outgoing : this.#incoming).handleTransferFailed(transfer, failure),

@@ -19,6 +19,9 @@ import type { RoomRules } from './views.ts';
 export interface Told {
   readonly code: FailureCode;
   readonly about: string;
+  /** Bytes there would have to be, and are. */
+  readonly needed?: number;
+  readonly free?: number;
 }
 
 /** The part of a dialer the room uses. */
@@ -54,6 +57,8 @@ export interface Surroundings {
   storeHosted(room: string, hosted: HostedRoom): Promise<void>;
   /** The newest roster of a room we are a guest in, for a reload of this tab; undefined once it is to be forgotten. */
   keepRoster(signed: SignedRoster | undefined): void;
+  /** Bytes there is room for on this device; undefined when nobody can say. Asks the browser to keep what is staged. */
+  freeBytes(): Promise<number | undefined>;
   /** Monotonic milliseconds. */
   now(): number;
   /** Milliseconds since 1970. */

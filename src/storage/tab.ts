@@ -9,7 +9,15 @@ const schema = v.strictObject({
   token: v.string(),
   /** base64url of the newest roster seen, for a member who comes back. */
   roster: v.optional(v.string()),
+  /** What was offered here and not delivered to everybody: a page that is reloaded has lost the files themselves. */
+  offered: v.optional(v.array(v.strictObject({ path: v.string(), size: v.number() }))),
 });
+
+/** A file by what a person knows of it. */
+export interface Named {
+  readonly path: string;
+  readonly size: number;
+}
 
 export type TabRoom = v.InferOutput<typeof schema>;
 

@@ -97,6 +97,7 @@ export class MemoryLink {
           this.#violated(`stream ${stream} is whole and not the same`);
         this.#end(stream, 'whole');
       },
+      full: (stream) => this.#violated(`no room for stream ${stream}`),
       failed: (stream, { code }) => this.#end(stream, code),
       fault,
     });

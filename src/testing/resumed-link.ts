@@ -2,13 +2,13 @@
 // between them, and every frame that was sent. Frames take random times, in order or not.
 
 import { createHash } from 'node:crypto';
-import { vi } from 'vitest';
 import type { Bytes } from '../protocol/bytes.ts';
+import { Failure } from '../protocol/failure.ts';
 import { decodeFrame, type Frame } from '../protocol/frames.ts';
 import { HASH_BYTES, HashList } from '../protocol/hash-list.ts';
 import { manifestOf, pieceLength } from '../transfer/manifest.ts';
-import { Receiver, type ReceiverPort } from '../transfer/receiver.ts';
-import { Sender, type SenderPort } from '../transfer/sender.ts';
+import { Receiver } from '../transfer/receiver.ts';
+import { Sender } from '../transfer/sender.ts';
 import type { LinkConditions } from './memory-link.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -70,13 +70,12 @@ export function resumedLink(scheduler: Scheduler, { ordered, maxDelayMs, stepByt
   };
   const [toGiver, toTaker] = [wire(true), wire(true)];
 
-  const served = vi.fn<SenderPort['served']>((stream, root) => {
-    sentBytes.set(stream, sender.sentBytes(stream));
-    toTaker(() => receiver.handleRoot(stream, root));
-  });
-  const whole = vi.fn<ReceiverPort['whole']>((stream) => toGiver(() => sender.stop(stream)));
-  const failed = vi.fn<ReceiverPort['failed']>();
-  const fault = vi.fn<ReceiverPort['fault']>();
+  // Plain lists: every mock of a test file is kept until its end, and what it closes over with it.
+  const served: [stream: number, root: Bytes][] = [];
+  const whole: [stream: number, root: Bytes][] = [];
+  const bad: Failure[] = [];
+  const failed = (_stream: number, failure: Failure) => void bad.push(failure);
+  const fault = (failure: Failure) => void bad.push(failure);
   const hash = async (bytes: Bytes) => {
     await scheduler.pause(1);
     return sha256Now(bytes);
@@ -86,7 +85,12 @@ export function resumedLink(scheduler: Scheduler, { ordered, maxDelayMs, stepByt
       await scheduler.pause(2);
       return contents.get(stream)?.subarray(start, end) ?? new Uint8Array();
     },
-    ...{ hash, served, failed, fault },
+    served: (stream, root) => {
+      served.push([stream, root]);
+      sentBytes.set(stream, sender.sentBytes(stream));
+      toTaker(() => receiver.handleRoot(stream, root));
+    },
+    ...{ hash, failed, fault },
     after: (ms, then) => scheduler.after(ms, then),
   });
   const receiver = new Receiver({
@@ -94,7 +98,12 @@ export function resumedLink(scheduler: Scheduler, { ordered, maxDelayMs, stepByt
       staged.get(stream)?.set(bytes, at);
       await scheduler.pause(2);
     },
-    ...{ hash, whole, failed, fault },
+    full: (stream) => failed(stream, new Failure('disk-full')),
+    whole: (stream, root) => {
+      whole.push([stream, root]);
+      toGiver(() => sender.stop(stream));
+    },
+    ...{ hash, failed, fault },
   });
 
   function addLane(): void {
@@ -103,7 +112,11 @@ export function resumedLink(scheduler: Scheduler, { ordered, maxDelayMs, stepByt
     // As a channel does: the sender uses its memory again.
     const taken = (bytes: Bytes) => {
       const frame = decodeFrame(bytes.slice().buffer);
-      sent.push({ lane, frame });
+      // Without the bytes, which nobody looks at and which are many.
+      sent.push({
+        lane,
+        frame: frame.kind === 'data' ? { ...frame, hash: undefined, bytes: new Uint8Array() } : frame,
+      });
       return frame;
     };
     const sending = sender.addLane({
@@ -143,7 +156,7 @@ export function resumedLink(scheduler: Scheduler, { ordered, maxDelayMs, stepByt
     sent.flatMap(({ frame }) => (isKind(frame, kind) && frame.stream === stream ? [frame] : []));
 
   return {
-    ...{ sender, receiver, sent, staged, sentBytes, served, whole, failed, fault, addLane, accept },
+    ...{ sender, receiver, sent, staged, sentBytes, served, whole, bad, addLane, accept },
     /** A lane that is not the first is gone; each side learns of it in its own time. */
     closeLane: (lane: number) => lane > 0 && lanes[lane]?.close(),
     framesOf,

@@ -14,6 +14,8 @@ export interface EngineEvents {
   progress(moved: readonly Moved[]): void;
   served(transfer: Transfer, root: Bytes): void;
   staged(transfer: Transfer, root: Bytes, file: File): void;
+  /** There is no room for more of a received file: it waits as if paused. */
+  full(transfer: Transfer): void;
   failed(transfer: Transfer, failure: Failure): void;
   /** A lane that is not a link's first is gone. */
   laneClosed(lane: number): void;
@@ -140,6 +142,8 @@ export class TransferWorker implements Engine {
         return this.events?.served(message, message.root);
       case 'staged':
         return this.events?.staged(message, message.root, message.file);
+      case 'full':
+        return this.events?.full(message);
       case 'failed':
         return this.events?.failed(message, failure(message));
       case 'lane-closed':

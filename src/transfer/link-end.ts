@@ -69,6 +69,10 @@ export class LinkEnd {
         sink?.write(at, bytes);
         sink?.note(index, hash);
       },
+      full: (stream) => {
+        this.#paused.add(stream);
+        tell({ type: 'full', ...this.#transfer('in', stream) });
+      },
       whole: (stream, root) => void this.#whole(stream, root),
       failed: (stream, failure) => this.#failed('in', stream, failure),
       fault,

@@ -25,7 +25,7 @@ function receiverOf(port: Partial<ReceiverPort> = {}) {
     written.push(bytes.slice());
     return Promise.resolve();
   });
-  const told = { whole: vi.fn(), failed: vi.fn(), fault: vi.fn() };
+  const told = { full: vi.fn(), whole: vi.fn(), failed: vi.fn(), fault: vi.fn() };
   const receiver = new Receiver({ hash: sha256, write, ...told, ...port });
   const addLane = (took = asked) =>
     receiver.addLane((bytes) => {
@@ -158,8 +158,8 @@ describe('an accepted file', () => {
     expect(receiver.inFlightBytes).toBe(0);
   });
 
-  test('that does not fit the disk fails alone', async () => {
-    const write = (stream: number) => (stream === 1 ? Promise.reject(new Failure('disk-full')) : Promise.resolve());
+  test('that cannot be written fails alone', async () => {
+    const write = (stream: number) => (stream === 1 ? Promise.reject(new Failure('internal')) : Promise.resolve());
     const { receiver, lane, failed, whole, fault } = receiverOf({ write });
     receiver.receive(1, 2 * MiB);
     receiver.receive(2, 100);
@@ -167,9 +167,31 @@ describe('an accepted file', () => {
     const pieces = [...(await framesOf(1, 2 * MiB)), ...(await framesOf(1, 2 * MiB, 1))];
     for (const frame of pieces) lane.handle(frame);
     await deliver(lane, 2, 100);
-    expect(failed.mock.calls).toEqual([[1, failureOf('disk-full')]]);
+    expect(failed.mock.calls).toEqual([[1, failureOf('internal')]]);
     expect(whole.mock.calls.map(([stream]: unknown[]) => stream)).toEqual([2]);
     expect(fault).not.toHaveBeenCalled();
+  });
+
+  test('that finds no room waits, is told of once, and goes on with what was lost when there is some', async () => {
+    let hasRoom = false;
+    const write = () => (hasRoom ? Promise.resolve() : Promise.reject(new Failure('disk-full')));
+    const { receiver, lane, asked, full, failed, whole, fault } = receiverOf({ write });
+    receiver.receive(1, 2 * MiB);
+    const pieces = [...(await framesOf(1, 2 * MiB)), ...(await framesOf(1, 2 * MiB, 1))];
+    for (const frame of pieces) lane.handle(frame);
+    await settle();
+    expect([full.mock.calls, asked.length, receiver.stagedBytes(1)]).toEqual([[[1]], 2, 0]);
+    hasRoom = true;
+    receiver.resume(1);
+    expect(asked.slice(2).toSorted()).toEqual([
+      [1, 0],
+      [1, 1],
+    ]);
+    for (const frame of pieces) lane.handle(frame);
+    receiver.handleRoot(1, await rootOfNoise(2 * MiB));
+    await settle();
+    expect(whole).toHaveBeenCalledTimes(1);
+    expect([failed.mock.calls, fault.mock.calls]).toEqual([[], []]);
   });
 
   test('that is paused is asked for no more until it goes on, and what was asked for still comes', async () => {

@@ -21,6 +21,8 @@ export interface ReceiverPort {
   write(stream: number, piece: CheckedPiece): Promise<void>;
   /** Every byte is in staging and the root is the one the sender named. */
   whole(stream: number, root: Bytes): void;
+  /** There was no room for a piece: the file waits, as if paused, until `resume`. */
+  full(stream: number): void;
   /** This file ended badly; its staging is to be freed. */
   failed(stream: number, failure: Failure): void;
   /** The other side broke the protocol; nothing more happens on this link. */
@@ -225,13 +227,27 @@ export class Receiver {
         file.queue.giveBack(index);
         return;
       }
-      await this.#port.write(stream, { index, at: index * file.manifest.pieceBytes, bytes, hash });
+      if (!(await this.#write(stream, file, { index, at: index * file.manifest.pieceBytes, bytes, hash }))) return;
       if (this.#files.get(stream) !== file) return;
       file.hashes.set(index, hash);
       this.#count(file, index, 1);
       await this.#finishIfWhole(stream, file);
     } catch (error) {
       this.#fail(stream, file, Failure.from(error));
+    }
+  }
+
+  /** False when there was no room for it: then it is asked for again once there is. */
+  async #write(stream: number, file: Receiving, piece: CheckedPiece): Promise<boolean> {
+    try {
+      await this.#port.write(stream, piece);
+      return true;
+    } catch (error) {
+      if (Failure.from(error).code !== 'disk-full' || this.#files.get(stream) !== file) throw error;
+      file.queue.giveBack(piece.index);
+      if (!file.paused) this.#port.full(stream);
+      file.paused = true;
+      return false;
     }
   }
 

@@ -53,7 +53,7 @@ function senderOf(port: Partial<SenderPort> = {}) {
 
 /** A receiver, and the frames it sent. */
 function receiverOf(port: Partial<ReceiverPort> = {}) {
-  const told = { whole: vi.fn(), failed: vi.fn(), fault: vi.fn() };
+  const told = { full: vi.fn(), whole: vi.fn(), failed: vi.fn(), fault: vi.fn() };
   const receiver = new Receiver({ hash: sha256, write: () => Promise.resolve(), ...told, ...port });
   const addLane = () => {
     const sent: Frame[] = [];
@@ -75,9 +75,9 @@ async function goOn(content: Bytes, held: readonly number[], before = content) {
   link.addLane();
   link.accept({ stream: 1, content, before, held });
   await scheduler.run();
-  expect([link.failed.mock.calls, link.fault.mock.calls]).toEqual([[], []]);
+  expect(link.bad).toEqual([]);
   const root = await rootOfContent(content);
-  expect([link.served.mock.calls, link.whole.mock.calls]).toEqual([[[1, root]], [[1, root]]]);
+  expect([link.served, link.whole]).toEqual([[[1, root]], [[1, root]]]);
   expectBytes(link.staged.get(1) ?? noise(0), content);
   return link;
 }
@@ -606,7 +606,7 @@ const story = fc.record({
   files: fc.array(fileStory, { minLength: 1, maxLength: 2 }),
   ordered: fc.boolean(),
   maxDelayMs: fc.constantFrom(0, 1, 20, 500),
-  stepBytes: fc.constantFrom(16 * KiB, 64 * KiB, 128 * KiB),
+  stepBytes: fc.constantFrom(64 * KiB, 128 * KiB),
   lanes: fc.array(fc.nat(300), { minLength: 1, maxLength: 3 }).map((atMs) => atMs.sort((a, b) => a - b)),
   closed: fc.option(fc.record({ lane: fc.integer({ min: 1, max: 2 }), atMs: fc.nat(1_000) }), { nil: undefined }),
 });
@@ -639,13 +639,13 @@ test('whatever is held, every file ends as the sender has it, and only what was 
     if (closed) scheduler.at(closed.atMs, () => link.closeLane(closed.lane));
     await scheduler.run();
 
-    expect([link.fault.mock.calls, link.failed.mock.calls]).toEqual([[], []]);
+    expect(link.bad).toEqual([]);
     expect(link.receiver.inFlightBytes).toBe(0);
     for (const { file, changed, wanted } of told) {
       const { stream, content, held } = file;
       const root = await rootOfContent(content);
-      for (const { mock } of [link.served, link.whole]) {
-        expect(mock.calls.filter(([of]) => of === stream)).toEqual([[stream, root]]);
+      for (const told of [link.served, link.whole]) {
+        expect(told.filter(([of]) => of === stream)).toEqual([[stream, root]]);
       }
       expectBytes(link.staged.get(stream) ?? noise(0), content);
       expect(link.sentBytes.get(stream)).toBe(content.length);
@@ -657,5 +657,5 @@ test('whatever is held, every file ends as the sender has it, and only what was 
       if (!closed) expect(sorted(link.asked(stream))).toEqual(wanted);
     }
   });
-  await fc.assert(goesOn, { numRuns: 250 });
+  await fc.assert(goesOn, { numRuns: 200 });
 });

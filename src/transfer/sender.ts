@@ -37,6 +37,8 @@ export class Sender {
   readonly #stopped = new Set<number>();
   /** What overtook its accept. */
   readonly #early = new Map<number, { lane: SendingLane; frame: RequestFrame | HaveFrame }[]>();
+  /** One piece at a time, whatever is resumed: it is reading that no window bounds. */
+  #comparing: Promise<void> = Promise.resolve();
   #earlyCount = 0;
   #dead = false;
 
@@ -141,7 +143,7 @@ export class Sender {
       return;
     }
     for (const piece of pieces) held.set(piece, said.at(piece - from));
-    void this.#compare(lane, stream, file, pieces);
+    this.#comparing = this.#comparing.then(() => this.#compare(lane, stream, file, pieces));
   }
 
   /** Reads what the receiver holds, for the root is of what is in the file now. */

@@ -22,19 +22,23 @@ import { nickname } from '../room/nickname.ts';
 import { Room } from '../room/room.ts';
 import type { Told } from '../room/surroundings.ts';
 import type { RoomView } from '../room/views.ts';
-import type { PickedFile } from '../room/outgoing.ts';
+import type { DeliveryView, OutgoingView, PickedFile } from '../room/outgoing.ts';
 import { saveBlob, zip } from '../storage/export.ts';
 import { forgetDevice } from '../storage/forget.ts';
+import { freeBytes } from '../storage/space.ts';
 import { openJournal } from '../storage/journal.ts';
 import { hostedRooms, keyStore, memoryStore } from '../storage/records.ts';
 import { lockRoom, type RoomLock } from '../storage/room-lock.ts';
-import { readTabRoom, writeTabRoom, type TabRoom } from '../storage/tab.ts';
+import { readTabRoom, writeTabRoom, type Named, type TabRoom } from '../storage/tab.ts';
 import { TransferWorker } from '../transfer/client.ts';
 import { review, type ReviewFile } from './picked.ts';
 
 export interface Notice extends Told {
   readonly id: number;
 }
+
+/** More than this nobody chooses one by one. */
+const MAX_NAMED = 500;
 
 export class App {
   /** `entering`: on the way into a room, and nothing to be chosen yet. `elsewhere`: another tab of this browser has the room. `stuck`: nothing can be done in this browser or at this address; the notice says why. */
@@ -43,6 +47,8 @@ export class App {
   room = $state.raw<RoomView | undefined>();
   notices = $state.raw<readonly Notice[]>([]);
   zipping = $state(false);
+  /** Offered before this page was reloaded, and to be chosen again. */
+  chooseAgain = $state.raw<readonly Named[]>([]);
   /** What is known of others, and what I am called; changes are drawn with the room. */
   acquaintances = $state.raw<Acquaintances | undefined>();
   /** Counts up whenever it changes. */
@@ -53,6 +59,7 @@ export class App {
   #lock: RoomLock | undefined;
   #wanted: [TabRoom, RoomLink] | undefined;
   #room: Room | undefined;
+  #tab: TabRoom | undefined;
   readonly #journal = openJournal(() => Date.now());
   #engine: TransferWorker | undefined;
   #noticeId = 0;
@@ -118,6 +125,7 @@ export class App {
   /** Back into the room this tab was in. */
   async #return(before: TabRoom): Promise<void> {
     try {
+      this.chooseAgain = before.offered ?? [];
       await this.#enter(before, await parseFragment(before.fragment));
     } catch (error) {
       writeTabRoom(undefined);
@@ -179,6 +187,8 @@ export class App {
     this.room = undefined;
     this.notices = [];
     this.review = [];
+    this.chooseAgain = [];
+    this.#tab = undefined;
     writeTabRoom(undefined);
     this.screen = 'home';
   }
@@ -257,7 +267,7 @@ export class App {
       return;
     }
     void lock.stolen.then(() => this.#stolen(lock));
-    writeTabRoom(tab);
+    this.#keepTab(tab);
     this.#engine ??= new TransferWorker();
     const { peer, token } = tab;
     const room = new Room(
@@ -274,7 +284,8 @@ export class App {
         dialLane: (options) => new Dial(options),
         loadHosted: (id) => hostedRooms.load(id),
         storeHosted: (id, hosted) => hostedRooms.save(id, hosted),
-        keepRoster: (signed) => writeTabRoom({ ...tab, roster: signed && toBase64url(signed) }),
+        freeBytes,
+        keepRoster: (signed) => this.#keepTab({ ...(this.#tab ?? tab), roster: signed && toBase64url(signed) }),
         now: () => performance.now(),
         clock: () => Date.now(),
         changed: () => this.#draw(),
@@ -303,8 +314,31 @@ export class App {
     setTimeout(() => {
       this.#drawing = false;
       this.room = this.#room?.view();
+      this.#keepOffered();
     });
   }
+
+  #keepTab(tab: TabRoom): void {
+    this.#tab = tab;
+    writeTabRoom(tab);
+  }
+
+  /** What is on offer and what is still to be chosen again, for the next life of this tab. */
+  #keepOffered(): void {
+    const [room, tab] = [this.room, this.#tab];
+    if (!room || !tab) return;
+    const isOffered = ({ path, size }: Named) => room.outgoing.some((file) => file.path === path && file.size === size);
+    if (this.chooseAgain.some(isOffered)) this.chooseAgain = this.chooseAgain.filter((file) => !isOffered(file));
+    const open = room.outgoing.filter(isUndelivered).map(({ path, size }) => ({ path, size }));
+    const offered = [...this.chooseAgain, ...open].slice(0, MAX_NAMED);
+    if (JSON.stringify(offered) !== JSON.stringify(tab.offered ?? [])) this.#keepTab({ ...tab, offered });
+  }
+}
+
+/** Still wanted by somebody, or by nobody yet. */
+function isUndelivered({ withdrawn, deliveries }: OutgoingView): boolean {
+  const isOpen = ({ state }: DeliveryView) => state !== 'verified' && state !== 'declined';
+  return !withdrawn && (deliveries.length === 0 || deliveries.some(isOpen));
 }
 
 function newSeat(): { peer: string; token: string } {

@@ -1,22 +1,24 @@
 // A sentence a person understands for every failure, and what to try next. The compiler checks that none is missing.
 
 import type { FailureCode } from '../protocol/failure.ts';
+import type { Told } from '../room/surroundings.ts';
+import { bytes } from './format.ts';
 
 export interface Sentence {
   /** `about`: the person or file it concerns; may be empty. */
-  readonly text: (about: string) => string;
+  readonly text: (about: string, told?: Pick<Told, 'needed' | 'free'>) => string;
   /** What to try; may be empty. */
   readonly next: string;
   /** `alert` interrupts a screen reader, `status` waits its turn. */
   readonly role: 'alert' | 'status';
 }
 
-const alert = (text: string | ((about: string) => string), next = ''): Sentence => ({
+const alert = (text: string | Sentence['text'], next = ''): Sentence => ({
   text: typeof text === 'string' ? () => text : text,
   next,
   role: 'alert',
 });
-const status = (text: string | ((about: string) => string), next = ''): Sentence => ({
+const status = (text: string | Sentence['text'], next = ''): Sentence => ({
   ...alert(text, next),
   role: 'status',
 });
@@ -75,14 +77,18 @@ export const sentences: Record<FailureCode, Sentence> = {
     (about) => `No direct connection to ${whom(about)} came about.`,
     'A firewall may be blocking it. Try another network on one side, a phone hotspot for example.',
   ),
-  'peer-gone': status((about) => `${whom(about)} left.`, 'Files that had not arrived whole were not kept.'),
+  'peer-gone': status((about) => `${whom(about)} left.`, 'What was cut off goes on when they are back.'),
   protocol: alert(
     (about) => `${whom(about)} sent something that makes no sense, so the connection was closed.`,
     'Nothing was written. If you trust them, both of you should reload the page.',
   ),
   'file-changed': alert('This file changed while it was being sent.', 'Offer it again.'),
   'file-unreadable': alert('This file can no longer be read.', 'It may have been moved or deleted. Offer it again.'),
-  'disk-full': alert('There is not enough room on this device.', 'Free some space and accept the file again.'),
+  'no-space': alert(
+    (_, told) => `This needs ${bytes(told?.needed ?? 0)}, and ${bytes(told?.free ?? 0)} are free here.`,
+    'Nothing was fetched. Make some space, or accept fewer files at a time.',
+  ),
+  'disk-full': alert('There is no room left on this device.', 'Make some space and go on.'),
   'memory-full': alert(
     'This browser has no disk space for Doorstep here, and its memory is full.',
     'Save what has arrived and leave the room, or use a normal (not private) window.',
