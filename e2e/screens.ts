@@ -65,8 +65,15 @@ async function story(shape: keyof typeof shapes, server: Server): Promise<void> 
   await guest.decline('setup.pdf.exe');
   await shoot(guest, '5-receiving');
   await shoot(host, '5-sending');
+  await guest.page.reload();
+  await guest.page.getByText('Resume at').waitFor();
+  await shoot(guest, '5-resuming');
+  await guest.accept('film.mp4');
   await guest.sees('film.mp4', 'verified');
   await shoot(guest, '6-verified');
+  await host.page.reload();
+  await host.page.getByTestId('choose-again').waitFor();
+  await shoot(host, '7-choosing-again');
   await host.page.close();
   await guest.seesNotice('peer-gone');
   await shoot(guest, '7-left-alone');
