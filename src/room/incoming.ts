@@ -391,8 +391,9 @@ export class IncomingFiles {
   async #findPartial(file: Incoming): Promise<void> {
     if (!isResumable(file)) return;
     const found = await this.#journal.find(factsOf(file), manifestOf(file.offered.size));
-    const isTaken = [...this.#files.values()].some(({ partial }) => partial === found?.name);
-    if (!found || isTaken || file.state !== 'offered' || file.partial) return;
+    // Most files have none, and there may be thousands: only then the others are looked at.
+    if (!found || file.state !== 'offered' || file.partial) return;
+    if ([...this.#files.values()].some(({ partial }) => partial === found.name)) return;
     file.partial = found.name;
     file.bytes = found.bytes;
     this.#changed();
