@@ -62,13 +62,15 @@ async function story(shape: keyof typeof shapes, server: Server): Promise<void> 
   await guest.sees('Summer in Lisbon.jpg', 'verified');
   await guest.accept('film.mp4');
   await guest.isMoving('film.mp4');
-  await guest.decline('setup.pdf.exe');
-  await shoot(guest, '5-receiving');
-  await shoot(host, '5-sending');
+  // Before any picture is taken: the film would be here by then.
   await guest.page.reload();
   await guest.page.getByText('Resume at').waitFor();
   await shoot(guest, '5-resuming');
   await guest.accept('film.mp4');
+  await guest.isMoving('film.mp4');
+  await guest.decline('setup.pdf.exe');
+  await shoot(guest, '5-receiving');
+  await shoot(host, '5-sending');
   await guest.sees('film.mp4', 'verified');
   await shoot(guest, '6-verified');
   await host.page.reload();
