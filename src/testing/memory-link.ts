@@ -12,6 +12,7 @@ import { type SendingLane } from '../transfer/sending-lane.ts';
 import { manifestOf, pieceLength } from '../transfer/manifest.ts';
 import { windowBytes } from '../transfer/window.ts';
 import type { Scheduler } from './scheduler.ts';
+import { pieceOf } from './source-piece.ts';
 
 /** How a file ended, for the one who receives it. */
 export type End = 'whole' | 'withdrawn' | 'cancelled' | FailureCode;
@@ -78,8 +79,7 @@ export class MemoryLink {
       return new Uint8Array(createHash('sha256').update(bytes).digest());
     };
     this.sender = new Sender({
-      read: (stream, start, end) => this.#read(stream, start, end),
-      hash,
+      read: (stream, start, end) => pieceOf(this.#read(stream, start, end), hash),
       served: (stream, root) => this.#toTaker(() => this.receiver.handleRoot(stream, root)),
       failed: (stream, { code }) => {
         this.#serving.delete(stream);

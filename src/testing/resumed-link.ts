@@ -11,6 +11,7 @@ import { Receiver } from '../transfer/receiver.ts';
 import { Sender } from '../transfer/sender.ts';
 import type { LinkConditions } from './memory-link.ts';
 import type { Scheduler } from './scheduler.ts';
+import { pieceOf } from './source-piece.ts';
 
 export interface ResumedFile {
   readonly stream: number;
@@ -83,14 +84,14 @@ export function resumedLink(scheduler: Scheduler, { ordered, maxDelayMs, stepByt
   const sender = new Sender({
     read: async (stream, start, end) => {
       await scheduler.pause(2);
-      return contents.get(stream)?.subarray(start, end) ?? new Uint8Array();
+      return pieceOf(contents.get(stream)?.subarray(start, end) ?? new Uint8Array(), hash);
     },
     served: (stream, root) => {
       served.push([stream, root]);
       sentBytes.set(stream, sender.sentBytes(stream));
       toTaker(() => receiver.handleRoot(stream, root));
     },
-    ...{ hash, failed, fault },
+    ...{ failed, fault },
     after: (ms, then) => scheduler.after(ms, then),
   });
   const receiver = new Receiver({

@@ -52,6 +52,9 @@ export interface Engine {
 export class TransferWorker implements Engine {
   events: EngineEvents | undefined;
   readonly #worker: Worker;
+  /** Numbers of the files that were ever served. */
+  readonly #sources = new WeakMap<File, number>();
+  #sourceCount = 0;
   #lanes = 0;
   #staging: 'disk' | 'memory' | undefined;
   #lost = false;
@@ -99,7 +102,9 @@ export class TransferWorker implements Engine {
   }
 
   serve(transfer: Transfer, file: File, resume: boolean): void {
-    this.#tell({ type: 'serve', ...transfer, file, resume });
+    let source = this.#sources.get(file);
+    if (source === undefined) this.#sources.set(file, (source = ++this.#sourceCount));
+    this.#tell({ type: 'serve', ...transfer, source, file, resume });
   }
 
   receive(transfer: Transfer, size: number, partial: PartialName | undefined): void {

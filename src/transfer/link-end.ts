@@ -6,6 +6,7 @@ import type { PartialFile, Sink, Staging } from '../storage/sink.ts';
 import { manifestOf } from './manifest.ts';
 import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';
+import type { Source, Sources } from './source.ts';
 import type { WorkerLane } from './worker-lane.ts';
 import type { FromWorker, Moved, Transfer } from './worker-messages.ts';
 
@@ -17,21 +18,13 @@ interface Wanted {
   readonly partial: PartialFile | undefined;
 }
 
-/** Reads a piece of a picked file. The browser refuses when the file is no longer the one that was picked. */
-async function readFile(file: File, start: number, end: number): Promise<Bytes> {
-  try {
-    return new Uint8Array(await file.slice(start, end).arrayBuffer());
-  } catch (error) {
-    const gone = error instanceof DOMException && error.name === 'NotFoundError';
-    throw Failure.from(error, gone ? 'file-unreadable' : 'file-changed');
-  }
-}
-
 export class LinkEnd {
   readonly #id: number;
+  readonly #sources: Sources;
   readonly #staging: Promise<Staging>;
   readonly #tell: (message: FromWorker) => void;
-  readonly #files = new Map<number, File>();
+  /** What is sent, by stream. */
+  readonly #files = new Map<number, Source>();
   readonly #sinks = new Map<number, Promise<Sink>>();
   /** Streams whose file is whole: it outlives the link, until the page says `stop`. */
   readonly #staged = new Set<number>();
@@ -46,17 +39,17 @@ export class LinkEnd {
   readonly #sender: Sender;
   readonly #receiver: Receiver;
 
-  constructor(id: number, staging: Promise<Staging>, tell: (message: FromWorker) => void) {
+  constructor(id: number, sources: Sources, staging: Promise<Staging>, tell: (message: FromWorker) => void) {
     this.#id = id;
+    this.#sources = sources;
     this.#staging = staging;
     this.#tell = tell;
     const fault = (failure: Failure) => this.#fault(failure);
     this.#sender = new Sender({
       read: (stream, start, end) => {
         const file = this.#files.get(stream);
-        return file ? readFile(file, start, end) : Promise.reject(new Failure('internal', 'no such file'));
+        return file ? file.piece(start, end) : Promise.reject(new Failure('internal', 'no such file'));
       },
-      hash: sha256,
       served: (stream, root) => tell({ type: 'served', ...this.#transfer('out', stream), root }),
       failed: (stream, failure) => this.#failed('out', stream, failure),
       fault,
@@ -95,8 +88,10 @@ export class LinkEnd {
     this.#tell({ type: 'fault', link: this.#id, code: failure.code, detail: failure.detail });
   }
 
-  serve(stream: number, file: File, resume: boolean): void {
-    this.#files.set(stream, file);
+  /** `source` is the same number for the same file, whoever it is sent to. */
+  serve(stream: number, source: number, file: File, resume: boolean): void {
+    this.#files.get(stream)?.close();
+    this.#files.set(stream, this.#sources.open(source, file));
     this.#sender.serve(stream, file.size, resume);
   }
 
@@ -148,6 +143,7 @@ export class LinkEnd {
     this.#reported.delete(`${way} ${stream}`);
     if (way === 'out') {
       this.#sender.stop(stream);
+      this.#files.get(stream)?.close();
       this.#files.delete(stream);
       return;
     }
@@ -189,6 +185,7 @@ export class LinkEnd {
   #end(): void {
     this.#sender.close();
     this.#receiver.close();
+    for (const file of this.#files.values()) file.close();
     this.#files.clear();
     this.#queue.clear();
     this.#receiving.clear();

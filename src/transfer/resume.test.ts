@@ -9,6 +9,7 @@ import { HASH_BYTES, HashList } from '../protocol/hash-list.ts';
 import { EARLY_REQUEST_MS, FRAME_UNIT_BYTES, KiB, MAX_HAVE_HASHES, MiB } from '../protocol/limits.ts';
 import { expectBytes, failureOf } from '../testing/expecting.ts';
 import { noise } from '../testing/noise.ts';
+import { pieceOf } from '../testing/source-piece.ts';
 import { changedIn, hashesOf, resumedLink, sha256Now, type ResumedFile } from '../testing/resumed-link.ts';
 import { hashInStep, Scheduler, settle } from '../testing/scheduler.ts';
 import { manifestOf, rootOf } from './manifest.ts';
@@ -31,12 +32,18 @@ function madeUp(pieces: number, held: Iterable<number> = Array(pieces).keys()): 
   return hashes;
 }
 
+type ReadBytes = (stream: number, start: number, end: number) => Promise<Bytes>;
+const readNoise: ReadBytes = (_stream, start, end) => Promise.resolve(noise(end).slice(start));
+
 /** A sender whose files are all the same noise, and what came of it. */
-function senderOf(port: Partial<SenderPort> = {}) {
+function senderOf({
+  read: readBytes = readNoise,
+  hash,
+}: { read?: ReadBytes; hash?: (bytes: Bytes) => Promise<Bytes> } = {}) {
   const told = { served: vi.fn(), failed: vi.fn(), fault: vi.fn() };
   const timers: { ms: number; then: () => void }[] = [];
-  const read = vi.fn<SenderPort['read']>((_stream, start, end) => Promise.resolve(noise(end).slice(start)));
-  const sender = new Sender({ read, hash: sha256, ...told, after: (ms, then) => timers.push({ ms, then }), ...port });
+  const read = vi.fn<SenderPort['read']>((...asked) => pieceOf(readBytes(...asked), hash));
+  const sender = new Sender({ read, ...told, after: (ms, then) => timers.push({ ms, then }) });
   const sent: Frame[] = [];
   const addLane = (took = sent) =>
     sender.addLane({
@@ -533,7 +540,7 @@ describe('a file that is compared', () => {
   ])('and %s is read no further, and nothing is said of it', async (_, end) => {
     for (const before of [noise(size), noise(size, 1_000)]) {
       const reading: (() => void)[] = [];
-      const read = vi.fn<SenderPort['read']>(
+      const read = vi.fn<ReadBytes>(
         (_stream, start, stop) => new Promise((resolve) => reading.push(() => resolve(noise(stop).slice(start)))),
       );
       const { sender, sent, have, served, failed, fault } = senderOf({ read });

@@ -5,9 +5,10 @@ import { decodeFrame, type DataFrame } from '../protocol/frames.ts';
 import { EARLY_REQUEST_MS, KiB, MAX_EARLY_REQUESTS, MiB } from '../protocol/limits.ts';
 import { expectBytes, failureOf } from '../testing/expecting.ts';
 import { noise } from '../testing/noise.ts';
+import { pieceOf } from '../testing/source-piece.ts';
 import { hashInStep, settle } from '../testing/scheduler.ts';
 import { rootOf } from './manifest.ts';
-import { Sender, type SenderPort } from './sender.ts';
+import { Sender } from './sender.ts';
 import { type SendingPort } from './sending-lane.ts';
 
 const STEP_BYTES = 64 * KiB;
@@ -18,17 +19,18 @@ const MAX_PIECES_IN_MEMORY = 5;
 beforeEach(hashInStep);
 afterEach(() => vi.restoreAllMocks());
 
+type ReadBytes = (stream: number, start: number, end: number) => Promise<Bytes>;
+const readNoise: ReadBytes = (_stream, start, end) => Promise.resolve(noise(end).slice(start));
+
 /** A sender whose files are all the same noise, and what came of it. */
-function senderOf(port: Partial<SenderPort & SendingPort> = {}) {
+function senderOf({ read = readNoise, ...port }: { read?: ReadBytes } & Partial<SendingPort> = {}) {
   const sent: DataFrame[] = [];
   const told = { served: vi.fn(), failed: vi.fn(), fault: vi.fn() };
   const timers: { ms: number; then: () => void }[] = [];
   const sender = new Sender({
-    read: (_stream, start, end) => Promise.resolve(noise(end).slice(start)),
-    hash: sha256,
+    read: (...asked) => pieceOf(read(...asked)),
     ...told,
     after: (ms, then) => timers.push({ ms, then }),
-    ...port,
   });
   const addLane = (took = sent) =>
     sender.addLane({

@@ -11,12 +11,11 @@ import { encodeDiffers, type HaveFrame, type RequestFrame } from '../protocol/fr
 import { HASH_BYTES, HashList } from '../protocol/hash-list.ts';
 import { ASKED_SLACK_BYTES, EARLY_REQUEST_MS, MAX_EARLY_REQUESTS, MAX_FILES_PER_PEER } from '../protocol/limits.ts';
 import { manifestOf, pieceLength, rootOf } from './manifest.ts';
-import { SendingLane, type PreparedPiece, type SendingPort, type Served } from './sending-lane.ts';
+import { SendingLane, type SendingPort, type Served, type SourcePiece } from './sending-lane.ts';
 
 export interface SenderPort {
-  /** Bytes [start, end) of the file on `stream`. Throws Failure (`file-changed`, `file-unreadable`). */
-  read(stream: number, start: number, end: number): Promise<Bytes>;
-  hash(bytes: Bytes): Promise<Bytes>;
+  /** Bytes [start, end) of the file on `stream`, one piece of it. Throws Failure (`file-changed`, `file-unreadable`). */
+  read(stream: number, start: number, end: number): Promise<SourcePiece>;
   /** Every piece was read and sent once: this is the content's root. The stream can still be asked again. */
   served(stream: number, root: Bytes): void;
   /** This file cannot go on. */
@@ -151,15 +150,17 @@ export class Sender {
     const differing: number[] = [];
     for (const piece of pieces) {
       const prepared = await this.#prepare(stream, file, piece);
-      if (this.#dead || this.#files.get(stream) !== file) return;
       if (prepared instanceof Failure) {
         this.#fail(stream, prepared);
         return;
       }
+      const { length } = prepared.bytes;
+      prepared.release();
+      if (this.#dead || this.#files.get(stream) !== file) return;
       if (!equal(prepared.hash, file.held?.at(piece) ?? new Uint8Array())) differing.push(piece);
       else if (!file.hashes.has(piece)) {
         file.hashes.set(piece, prepared.hash);
-        file.sentBytes += prepared.bytes.length;
+        file.sentBytes += length;
         file.unsent--;
       }
     }
@@ -184,13 +185,14 @@ export class Sender {
     this.#earlyCount++;
   }
 
-  async #prepare(stream: number, file: Served, piece: number): Promise<PreparedPiece | Failure> {
+  async #prepare(stream: number, file: Served, piece: number): Promise<SourcePiece | Failure> {
     const start = piece * file.manifest.pieceBytes;
     const length = pieceLength(file.manifest, piece);
     try {
-      const bytes = await this.#port.read(stream, start, start + length);
-      if (bytes.length !== length) throw new Failure('file-changed', `read ${bytes.length} of ${length}`);
-      return { bytes, hash: await this.#port.hash(bytes) };
+      const read = await this.#port.read(stream, start, start + length);
+      if (read.bytes.length === length) return read;
+      read.release();
+      throw new Failure('file-changed', `read ${read.bytes.length} of ${length}`);
     } catch (error) {
       return Failure.from(error);
     }

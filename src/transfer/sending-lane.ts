@@ -42,16 +42,18 @@ interface Range {
   readonly to: number;
 }
 
-export interface PreparedPiece {
+/** A piece of a file, read and hashed. Its bytes are gone once it was released. */
+export interface SourcePiece {
   readonly bytes: Bytes;
   readonly hash: Bytes;
+  release(): void;
 }
 
 interface Prepared {
   readonly stream: number;
   readonly file: Served;
   readonly piece: number;
-  readonly ready: Promise<PreparedPiece | Failure>;
+  readonly ready: Promise<SourcePiece | Failure>;
 }
 
 /** What a lane asks of its sender. */
@@ -59,7 +61,7 @@ interface LaneOwner {
   file(stream: number): Served | undefined;
   request(request: RequestFrame): void;
   have(have: HaveFrame): void;
-  prepare(stream: number, file: Served, piece: number): Promise<PreparedPiece | Failure>;
+  prepare(stream: number, file: Served, piece: number): Promise<SourcePiece | Failure>;
   fail(stream: number, failure: Failure): void;
   sent(stream: number, file: Served, piece: number, hash: Bytes): Promise<void>;
   closed(): void;
@@ -143,8 +145,10 @@ export class SendingLane {
       if (!current) break;
       const ready = await current.ready;
       if (ready instanceof Failure) this.#owner.fail(current.stream, ready);
-      else await this.#sendPiece(current, ready.bytes, ready.hash);
+      else await this.#sendPiece(current, ready.bytes, ready.hash).finally(() => ready.release());
     }
+    // Closed: what was read ahead nobody wants from here.
+    for (const { ready } of prepared) void ready.then((piece) => piece instanceof Failure || piece.release());
     this.#running = false;
   }
 

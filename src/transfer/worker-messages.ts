@@ -44,7 +44,8 @@ export type ToWorker =
   | { readonly type: 'ask'; readonly lane: number }
   /** The lane is over, and if it was a link's first, so is the link. */
   | { readonly type: 'close'; readonly lane: number }
-  | ({ readonly type: 'serve'; readonly file: File; readonly resume: boolean } & Transfer)
+  /** `source`: the same number for the same file, of which every message carries a clone. */
+  | ({ readonly type: 'serve'; readonly source: number; readonly file: File; readonly resume: boolean } & Transfer)
   | ({ readonly type: 'receive'; readonly size: number; readonly partial: PartialName | undefined } & Transfer)
   | ({ readonly type: 'pause' | 'resume' } & Transfer)
   | ({ readonly type: 'root'; readonly root: Bytes } & Transfer)

@@ -7,6 +7,7 @@ import type { Staging } from '../storage/sink.ts';
 import { openDiskStaging } from '../storage/staging.ts';
 import { LinkEnd } from './link-end.ts';
 import { portChannel } from './pump.ts';
+import { Sources } from './source.ts';
 import { WorkerLane } from './worker-lane.ts';
 import type { FromWorker, LaneChannel, ToWorker } from './worker-messages.ts';
 
@@ -18,6 +19,7 @@ const PROGRESS_MS = 250;
 const records = partialRecords.all(Date.now()).catch(() => new Map<string, PartialRecord>());
 const isKept = async (name: string) => (await records).has(name);
 const staging: Promise<Staging> = openDiskStaging(isKept).then((disk) => disk ?? memoryStaging());
+const sources = new Sources();
 const lanes = new Map<number, WorkerLane>();
 /** By the number of their first lane. */
 const links = new Map<number, LinkEnd>();
@@ -39,7 +41,7 @@ function open(link: number, lane: number, maxMessageBytes: number): void {
   const adopted = lanes.get(lane);
   if (!adopted) return;
   let end = links.get(link);
-  if (!end && link === lane) links.set(link, (end = new LinkEnd(link, staging, tell)));
+  if (!end && link === lane) links.set(link, (end = new LinkEnd(link, sources, staging, tell)));
   end?.open(adopted, maxMessageBytes);
 }
 
@@ -68,7 +70,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       close(data.lane);
       return;
     case 'serve':
-      return links.get(data.link)?.serve(data.stream, data.file, data.resume);
+      return links.get(data.link)?.serve(data.stream, data.source, data.file, data.resume);
     case 'receive':
       return links.get(data.link)?.receive(data.stream, data.size, data.partial);
     case 'pause':
