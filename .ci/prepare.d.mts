@@ -3,3 +3,4 @@ export function run(command: string, args: readonly string[], options?: object):
 export function install(): void;
 export function build(): void;
 export function browser(): Promise<void>;
+export function turnServer(): void;

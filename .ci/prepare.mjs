@@ -1,5 +1,5 @@
 // What `npm start` and `npm test` need on a fresh clone, made only when it is missing or out of date: the packages, the
-// build, a browser.
+// build, a browser, a TURN server.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -75,6 +75,20 @@ const installedChromium = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
 
+function aptInstall(name) {
+  spawnSync('apt-get', ['update', '-qq'], { stdio: 'inherit' });
+  spawnSync('apt-get', ['install', '-y', '-qq', name], { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** coturn, the TURN server the network tests go through: an installed one, else the system's package manager when root. */
+export function turnServer() {
+  const isHere = () => spawnSync('turnserver', ['--version'], { stdio: 'ignore' }).error === undefined;
+  if (!isHere() && process.getuid?.() === 0) aptInstall('coturn');
+  if (isHere()) return;
+  console.error('No turnserver was found and none could be installed: install coturn.');
+  process.exit(1);
+}
+
 /** A Chromium for the tests: an installed one, else Playwright's download, else the system's package manager when root. Sets DOORSTEP_CHROMIUM. */
 export async function browser() {
   const find = async () => {
@@ -90,8 +104,7 @@ export async function browser() {
     found = await find();
   }
   if (!found && process.getuid?.() === 0) {
-    spawnSync('apt-get', ['update', '-qq'], { stdio: 'inherit' });
-    spawnSync('apt-get', ['install', '-y', '-qq', 'chromium'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    aptInstall('chromium');
     found = await find();
   }
   if (!found) {

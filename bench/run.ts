@@ -7,6 +7,7 @@ const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void>
   connect: () => import('./connect.ts'),
   memory: () => import('./memory.ts'),
   transfer: () => import('./transfer.ts'),
+  wan: () => import('./wan.ts'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);

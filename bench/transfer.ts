@@ -12,7 +12,7 @@ import { median, parseSize, rate, round, writeRandomFile } from './measure.ts';
 import { rawTransferMs } from './raw-channel.ts';
 
 /** Milliseconds on the page's own clock from the click to the row's `verified`. */
-function acceptMs(page: Page, name: string): Promise<number> {
+export function acceptMs(page: Page, name: string): Promise<number> {
   return page.evaluate(async (wanted) => {
     const row = document.querySelector(`[data-testid=incoming-file][data-name="${wanted}"]`);
     const accept = row?.querySelector<HTMLButtonElement>('[data-testid=accept]');

@@ -330,6 +330,75 @@ export class Person {
     await this.context.close();
     await this.context.browser()?.close();
   }
+
+  /** Somebody at a browser that runs already, in its first tab. */
+  static async at(name: string, context: BrowserContext): Promise<Person> {
+    return new Person(name, context, context.pages()[0] ?? (await context.newPage()));
+  }
+
+  /** Another tab of this browser: the same person. What it complains of counts as theirs. */
+  async newTab(): Promise<Person> {
+    const tab = new Person(this.name, this.context, await this.context.newPage());
+    return Object.assign(tab, { complaints: this.complaints });
+  }
+
+  /** Ends this browser as a crash would: at once, and nobody is told. */
+  async kill(): Promise<void> {
+    const devtools = await this.context.browser()?.newBrowserCDPSession();
+    const { processInfo } = (await devtools?.send('SystemInfo.getProcessInfo')) ?? { processInfo: [] };
+    // The browser first: it would only start the others again.
+    const ids = processInfo.sort((a, b) => Number(b.type === 'browser') - Number(a.type === 'browser'));
+    const isGone = (id: number) => {
+      try {
+        return !process.kill(id, 0);
+      } catch {
+        return true;
+      }
+    };
+    for (const { id } of ids) if (!isGone(id)) process.kill(id, 'SIGKILL');
+    await expect.poll(() => ids.every(({ id }) => isGone(id))).toBe(true);
+  }
+
+  /**
+   * Presses a button of a file's row as soon as so much of the file has moved, in percent: a test that looks from outside
+   * may come when all is over. Before the transfer begins.
+   */
+  async pressAt(name: string, percent: number, button: string): Promise<void> {
+    await this.page.evaluate(
+      ([row, least, testId]) => {
+        const observer = new MutationObserver(() => {
+          const progress = document.querySelector(`${row} [data-testid=progress]`);
+          if (Number(progress?.getAttribute('aria-valuenow') ?? 0) < least) return;
+          observer.disconnect();
+          document.querySelector<HTMLElement>(`${row} [data-testid=${testId}]`)?.click();
+        });
+        observer.observe(document, { subtree: true, childList: true, attributeFilter: ['aria-valuenow'] });
+      },
+      [`[data-name=${JSON.stringify(name)}]`, percent, button] as const,
+    );
+  }
+
+  /** Accepts a file and pauses it when so much of it is here, in percent. */
+  async acceptsPart(name: string, percent: number): Promise<void> {
+    await this.pressAt(name, percent, 'pause');
+    await this.accept(name);
+    await this.sees(name, 'paused');
+  }
+
+  /** Goes on with what an earlier page left of a file, after a yes; how many percent of it are here already. */
+  async resumesPart(name: string): Promise<number> {
+    const accept = this.incoming(name).getByTestId('accept');
+    await expect(accept).toHaveText(/^Resume at [1-9]\d? %$/);
+    const percent = Number(/\d+/.exec(await accept.innerText())?.[0]);
+    await accept.click();
+    return percent;
+  }
+
+  /** Waits until a file is verified and saves it; the SHA-256 of what is on the disk then. */
+  async receives(name: string): Promise<string> {
+    await this.sees(name, 'verified', 100_000);
+    return (await this.save(name)).sha256;
+  }
 }
 
 /** SHA-256 and size of a file on disk. */

@@ -532,8 +532,8 @@ export class IncomingFiles {
     file.again = undefined;
     file.bytes = 0;
     if (!file.partial) return;
+    // Its record goes with it: another tab may be at it by now, and only the engine knows.
     this.#engine.drop(file.partial);
-    this.#journal.forget(file.partial);
     file.partial = undefined;
   }
 }

@@ -552,7 +552,7 @@ describe('a member', () => {
     const silent = street.page('Silent', { seed: 66, peer: bob.peer });
     await street.join(silent, again);
     await pass(5 * DIAL_MS);
-    // At once, twice after a second, and then every five: a dial in vain takes 20 seconds.
+    // At once, twice after a second, and then after two: a dial in vain takes its time too.
     expect(street.dialled.filter((line) => line === 'Carol Silent')).toHaveLength(5);
     expect(again.told).toEqual(['ready Alice', 'failed connection-failed']);
     const back = await reopened(street, bob, { seed: 2 });

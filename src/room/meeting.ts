@@ -26,7 +26,7 @@ const REDIAL_MS = 1_000;
 const DIALS_BEFORE_TOLD = 3;
 /** Whoever answers and is not who is expected is not asked for ever. */
 const MAX_REFUSALS = 3;
-const REDIAL_SLOWLY_MS = 5_000;
+const REDIAL_SLOWLY_MS = 2_000;
 const GOODBYE_MS = 1_000;
 
 export class Meeting {

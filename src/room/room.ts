@@ -49,6 +49,8 @@ export class Room {
   #rules: RoomRules = { anyone: false, oneTime: false, doorName: '' };
   #expiresAt = 0;
   #waitingSince: number | undefined;
+  /** Somebody was here: whoever is lost is spoken of by name, and nobody is rung at. */
+  #hadCompany = false;
   #state: RoomState = 'opening';
   #carrier: Carrier | undefined;
   #dialer: Dialing | undefined;
@@ -299,7 +301,7 @@ export class Room {
 
   /** A guest whom nobody answers is told so; a host who waits is simply waiting. */
   #noticeSilence(): void {
-    if (this.#isHost || this.#state !== 'waiting') {
+    if (this.#isHost || this.#hadCompany || this.#state !== 'waiting') {
       this.#waitingSince = undefined;
       return;
     }
@@ -392,6 +394,7 @@ export class Room {
     const { key, link, connection, th } = guest;
     const { engine } = this.#outside;
     const { lane } = connection;
+    this.#hadCompany = true;
     const channel: PersonChannel = {
       peer: key,
       link: lane,

@@ -34,10 +34,11 @@ class MemoryStaging implements Staging {
     }
   }
 
-  drop(name: string): Promise<void> {
+  drop(name: string): Promise<boolean> {
     this.#used -= this.#kept.get(name)?.bytes.length ?? 0;
     this.#kept.delete(name);
-    return Promise.resolve();
+    // No other page can be at it.
+    return Promise.resolve(true);
   }
 
   #take({ name, resume }: PartialFile, size: number): Kept | undefined {

@@ -33,6 +33,6 @@ export interface Staging {
   readonly kind: 'disk' | 'memory';
   /** Room for a file of `size` bytes. Throws Failure. */
   open(size: number, partial?: PartialFile): Promise<Sink>;
-  /** Frees a partial file that nobody has open. */
-  drop(name: string): Promise<void>;
+  /** Frees a partial file, unless somebody has it open: then false. */
+  drop(name: string): Promise<boolean>;
 }

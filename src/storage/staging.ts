@@ -216,6 +216,7 @@ export async function openDiskStaging(isKept: (name: string) => Promise<boolean>
       async drop(partial) {
         const unlock = await lock(`${PARTIALS}/${partial}`);
         if (unlock) await removePartial(partials, partial).finally(unlock);
+        return unlock !== undefined;
       },
     };
   } catch {

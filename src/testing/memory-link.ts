@@ -80,6 +80,7 @@ export class MemoryLink {
     };
     this.sender = new Sender({
       read: (stream, start, end) => pieceOf(this.#read(stream, start, end), hash),
+      check: () => this.#scheduler.pause(2),
       served: (stream, root) => this.#toTaker(() => this.receiver.handleRoot(stream, root)),
       failed: (stream, { code }) => {
         this.#serving.delete(stream);

@@ -86,6 +86,7 @@ export function resumedLink(scheduler: Scheduler, { ordered, maxDelayMs, stepByt
       await scheduler.pause(2);
       return pieceOf(contents.get(stream)?.subarray(start, end) ?? new Uint8Array(), hash);
     },
+    check: () => scheduler.pause(2),
     served: (stream, root) => {
       served.push([stream, root]);
       sentBytes.set(stream, sender.sentBytes(stream));

@@ -1,9 +1,14 @@
 // Reads a picked file, block by block, into memory that is used again: as one stream for as long as the blocks are asked
 // for in order, which costs a browser half of what separate slices cost, and leaves nothing for the collector of garbage.
+// The browser looks whether the file is still the one that was picked when it begins to read, and not again: so a stream is
+// not used for long, and whoever wants to be sure asks at the end.
 
 import type { Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
+import { MiB } from '../protocol/limits.ts';
 import type { PiecePool } from './pieces.ts';
+
+const STREAM_BYTES = 16 * MiB;
 
 /** The browser refuses when the file is no longer the one that was picked. */
 function readFailure(error: unknown): Failure {
@@ -48,8 +53,9 @@ export class BlockReader {
   readonly #pool: PiecePool;
   #isOpen = true;
   #stream: ReadableStreamBYOBReader | undefined;
-  /** Where the stream is. */
+  /** Where the stream is, and where it ends. */
   #at = 0;
+  #until = 0;
   /** The block that comes after all that was asked for so far. */
   #next = 0;
   #reading: Promise<unknown> = Promise.resolve();
@@ -79,6 +85,16 @@ export class BlockReader {
     return read;
   }
 
+  /** Throws Failure `file-changed`, `file-unreadable` if what was read may not be what was picked. */
+  async check(): Promise<void> {
+    try {
+      // What is read at once was looked at when it was.
+      if (this.#file.size > this.#blockBytes) await this.#file.slice(0, 1).arrayBuffer();
+    } catch (error) {
+      throw readFailure(error);
+    }
+  }
+
   close(): void {
     this.#isOpen = false;
     this.#letGo();
@@ -97,8 +113,8 @@ export class BlockReader {
       const stream = this.#streamAt(start);
       if (!stream) return new Uint8Array(await this.#file.slice(start, start + length).arrayBuffer());
       const bytes = await fill(stream, this.#pool.take(length));
-      if (stream === this.#stream) this.#at = start + bytes.length;
-      else letGo(stream);
+      if (stream !== this.#stream) letGo(stream);
+      else if ((this.#at = start + bytes.length) >= this.#until) this.#letGo();
       return bytes;
     } catch (error) {
       throw readFailure(error);
@@ -110,7 +126,8 @@ export class BlockReader {
     if (this.#file.size <= this.#blockBytes) return undefined;
     if (this.#stream && start < this.#at) return streamOf(this.#file.slice(start, start + this.#blockBytes));
     if (start > this.#at) this.#letGo();
+    if (!this.#stream) this.#until = start + Math.max(STREAM_BYTES, this.#blockBytes);
     this.#at = start;
-    return (this.#stream ??= streamOf(this.#file.slice(start)));
+    return (this.#stream ??= streamOf(this.#file.slice(start, this.#until)));
   }
 }

@@ -50,6 +50,7 @@ export class LinkEnd {
         const file = this.#files.get(stream);
         return file ? file.piece(start, end) : Promise.reject(new Failure('internal', 'no such file'));
       },
+      check: (stream) => this.#files.get(stream)?.check() ?? Promise.resolve(),
       served: (stream, root) => tell({ type: 'served', ...this.#transfer('out', stream), root }),
       failed: (stream, failure) => this.#failed('out', stream, failure),
       fault,

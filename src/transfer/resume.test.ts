@@ -43,7 +43,12 @@ function senderOf({
   const told = { served: vi.fn(), failed: vi.fn(), fault: vi.fn() };
   const timers: { ms: number; then: () => void }[] = [];
   const read = vi.fn<SenderPort['read']>((...asked) => pieceOf(readBytes(...asked), hash));
-  const sender = new Sender({ read, ...told, after: (ms, then) => timers.push({ ms, then }) });
+  const sender = new Sender({
+    read,
+    check: () => Promise.resolve(),
+    ...told,
+    after: (ms, then) => timers.push({ ms, then }),
+  });
   const sent: Frame[] = [];
   const addLane = (took = sent) =>
     sender.addLane({

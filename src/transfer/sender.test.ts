@@ -23,12 +23,17 @@ type ReadBytes = (stream: number, start: number, end: number) => Promise<Bytes>;
 const readNoise: ReadBytes = (_stream, start, end) => Promise.resolve(noise(end).slice(start));
 
 /** A sender whose files are all the same noise, and what came of it. */
-function senderOf({ read = readNoise, ...port }: { read?: ReadBytes } & Partial<SendingPort> = {}) {
+function senderOf({
+  read = readNoise,
+  check = () => Promise.resolve(),
+  ...port
+}: { read?: ReadBytes; check?: () => Promise<void> } & Partial<SendingPort> = {}) {
   const sent: DataFrame[] = [];
   const told = { served: vi.fn(), failed: vi.fn(), fault: vi.fn() };
   const timers: { ms: number; then: () => void }[] = [];
   const sender = new Sender({
     read: (...asked) => pieceOf(read(...asked)),
+    check,
     ...told,
     after: (ms, then) => timers.push({ ms, then }),
   });
@@ -157,6 +162,16 @@ describe('a served file', () => {
     await settle();
     expect(failed.mock.calls).toEqual([[1, failureOf('file-changed')]]);
     expect(sent).toEqual([]);
+  });
+
+  test('that turns out to be another one at the end is not named', async () => {
+    const check = () => Promise.reject(new Failure('file-changed'));
+    const { sender, ask, served, failed } = senderOf({ check });
+    sender.serve(1, 100);
+    ask(1);
+    await settle();
+    expect(failed.mock.calls).toEqual([[1, failureOf('file-changed')]]);
+    expect(served).not.toHaveBeenCalled();
   });
 
   test('that has other bytes when asked again is told of as changed', async () => {

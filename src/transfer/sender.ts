@@ -16,6 +16,8 @@ import { SendingLane, type SendingPort, type Served, type SourcePiece } from './
 export interface SenderPort {
   /** Bytes [start, end) of the file on `stream`, one piece of it. Throws Failure (`file-changed`, `file-unreadable`). */
   read(stream: number, start: number, end: number): Promise<SourcePiece>;
+  /** Whether what was read of the file is what was picked. Throws Failure as `read` does. */
+  check(stream: number): Promise<void>;
   /** Every piece was read and sent once: this is the content's root. The stream can still be asked again. */
   served(stream: number, root: Bytes): void;
   /** This file cannot go on. */
@@ -215,6 +217,12 @@ export class Sender {
   async #announceIfSent(stream: number, file: Served): Promise<void> {
     if (file.unsent > 0 || file.announced) return;
     file.announced = true;
+    try {
+      await this.#port.check(stream);
+    } catch (error) {
+      if (this.#files.get(stream) === file) this.#fail(stream, Failure.from(error));
+      return;
+    }
     const root = await rootOf(file.manifest.size, file.hashes.bytes);
     if (this.#files.get(stream) === file) this.#port.served(stream, root);
   }

@@ -31,6 +31,10 @@ function contentOf(start: number, end: number): Bytes {
 function picked(how: 'streams' | 'slices' = 'streams') {
   let bytesRead = 0;
   let broken: DOMException | undefined;
+  let changed = false;
+  const begin = () => {
+    if (changed) throw new DOMException('no', 'NotReadableError');
+  };
   let end = SIZE;
   const read = (from: number, to: number) => {
     if (broken) throw broken;
@@ -41,12 +45,17 @@ function picked(how: 'streams' | 'slices' = 'streams') {
   const part = (from: number, to: number): unknown => ({
     size: to - from,
     slice: (start: number, stop = to - from) => part(from + start, Math.min(to, from + stop)),
-    arrayBuffer: () => Promise.resolve().then(() => read(from, to).buffer),
+    arrayBuffer: () =>
+      Promise.resolve().then(() => {
+        begin();
+        return read(from, to).buffer;
+      }),
     stream() {
       if (how === 'slices') throw new TypeError('no such streams');
       let at = from;
       return new ReadableStream({
         type: 'bytes',
+        start: begin,
         pull(controller) {
           const { byobRequest } = controller;
           const into = byobRequest?.view as Uint8Array;
@@ -63,6 +72,7 @@ function picked(how: 'streams' | 'slices' = 'streams') {
     file: part(0, SIZE) as Blob,
     bytesRead: () => bytesRead,
     breaks: (error: DOMException | undefined) => void (broken = error),
+    changes: () => void (changed = true),
     shrinks: (size: number) => void (end = size),
   };
 }
@@ -73,9 +83,9 @@ const pieceAt = (source: Source, index: number): Promise<SourcePiece> =>
 /** Takes and releases these pieces, one after the other. */
 async function passOver(source: Source, pieces: Iterable<number>): Promise<void> {
   for (const index of pieces) {
-    const { bytes, release } = await pieceAt(source, index);
-    expectBytes(bytes, contentOf(index * MiB, Math.min(SIZE, (index + 1) * MiB)));
-    release();
+    const piece = await pieceAt(source, index);
+    expectBytes(piece.bytes, contentOf(index * MiB, Math.min(SIZE, (index + 1) * MiB)));
+    piece.release();
   }
 }
 
@@ -159,8 +169,18 @@ describe.each(['streams', 'slices'] as const)('a source, by %s', (how) => {
     await passOver(source, [0, 1, 2, 3]);
     breaks(new DOMException('no', name));
     await expect(pieceAt(source, 4)).rejects.toEqual(failureOf(code));
+    await expect(source.check()).rejects.toEqual(failureOf(code));
     breaks(undefined);
     await passOver(source, [4, 5]);
+    await source.check();
+  });
+
+  test('finds out at the latest after 16 MiB that the file is another one: a browser looks when it begins to read', async () => {
+    const { file, changes } = picked(how);
+    const source = new Sources().open(1, file);
+    await passOver(source, [0, 1]);
+    changes();
+    await expect(passOver(source, range(2, 18))).rejects.toEqual(failureOf('file-changed'));
   });
 
   test('of a file that shrank gives what is left', async () => {

@@ -18,6 +18,8 @@ const HOT_BYTES = 24 * MiB;
 export interface Source {
   /** Bytes [start, end) of the file, one piece of it. Throws Failure `file-changed`, `file-unreadable`. */
   piece(start: number, end: number): Promise<SourcePiece>;
+  /** Whether all that was read so far is of the file that was picked. Throws Failure as `piece` does. */
+  check(): Promise<void>;
   close(): void;
 }
 
@@ -56,6 +58,7 @@ export class Sources {
     let isOpen = true;
     return {
       piece: (start, end) => this.#piece(shared, start, end),
+      check: () => shared.reader.check(),
       close: () => {
         if (isOpen && --shared.users === 0) this.#unshare(id, shared);
         isOpen = false;

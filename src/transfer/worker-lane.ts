@@ -5,6 +5,7 @@ import { type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
 import { decodeFrame, frameStep } from '../protocol/frames.ts';
 import { KiB, MAX_LANE_BUFFERED_BYTES } from '../protocol/limits.ts';
+import { Litter } from './litter.ts';
 import type { Receiver } from './receiver.ts';
 import type { ReceivingLane } from './receiving-lane.ts';
 import type { Sender } from './sender.ts';
@@ -13,6 +14,8 @@ import type { LaneChannel } from './worker-messages.ts';
 const LOW_WATER_BYTES = 512 * KiB;
 /** File bytes a frame, where the other side takes as many: larger ones were no faster (docs/decisions.md). */
 const MAX_STEP_BYTES = 64 * KiB;
+
+const litter = new Litter();
 
 export class WorkerLane {
   readonly id: number;
@@ -58,6 +61,7 @@ export class WorkerLane {
     channel.onmessage = ({ data }) => {
       try {
         if (!(data instanceof ArrayBuffer)) throw new Failure('protocol', 'text on a data channel');
+        litter.add(data.byteLength);
         const frame = decodeFrame(data);
         if (frame.kind === 'request' || frame.kind === 'have') sending.handle(frame);
         else if (this.#receiving) this.#receiving.handle(frame);

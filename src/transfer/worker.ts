@@ -53,6 +53,11 @@ function close(lane: number): void {
   if (!link?.holdsFiles) links.delete(lane);
 }
 
+/** What another tab goes on with stays, and its record too. */
+async function drop(partial: string): Promise<void> {
+  if (await (await staging).drop(partial)) await partialRecords.remove(partial);
+}
+
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   switch (data.type) {
     case 'adopt':
@@ -82,7 +87,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     case 'stop':
       return links.get(data.link)?.stop(data.way, data.stream);
     case 'drop':
-      void staging.then((place) => place.drop(data.partial)).catch(() => undefined);
+      void drop(data.partial).catch(() => undefined);
       return;
   }
 };

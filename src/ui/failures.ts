@@ -77,7 +77,7 @@ export const sentences: Record<FailureCode, Sentence> = {
     (about) => `No direct connection to ${whom(about)} came about.`,
     'A firewall may be blocking it. Try another network on one side, a phone hotspot for example.',
   ),
-  'peer-gone': status((about) => `${whom(about)} left.`, 'What was cut off goes on when they are back.'),
+  'peer-gone': status((about) => `${whom(about)} is out of reach.`, 'What was cut off goes on when they are back.'),
   protocol: alert(
     (about) => `${whom(about)} sent something that makes no sense, so the connection was closed.`,
     'Nothing was written. If you trust them, both of you should reload the page.',
