@@ -294,7 +294,11 @@ export class Person {
       const root = await navigator.storage.getDirectory();
       for await (const folder of (await root.getDirectoryHandle('staging')).values()) {
         if (folder.kind !== 'directory') continue;
-        for await (const name of folder.keys()) names.push(name);
+        try {
+          for await (const name of folder.keys()) names.push(name);
+        } catch {
+          // Swept meanwhile.
+        }
       }
       for await (const name of (await root.getDirectoryHandle('partials')).keys()) names.push(name);
       return names;

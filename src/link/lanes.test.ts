@@ -67,6 +67,60 @@ function lanesOf(room = Infinity) {
 
 const kinds = (send: { mock: { calls: [MessageOf<'lane'>][] } }) => send.mock.calls.map(([{ signal }]) => signal.kind);
 
+describe('lanes that are not needed', () => {
+  const isEnded = (dials: { abort: { mock: { calls: unknown[] } } }[]) =>
+    dials.map(({ abort }) => abort.mock.calls.length);
+
+  test('end, the newest first, if this side wanted them', () => {
+    const { lanes, dials, release } = lanesOf();
+    lanes.want(4);
+    lanes.handle(offer(1));
+    lanes.want(3);
+    expect(isEnded(dials)).toEqual([0, 1, 1, 0]);
+    lanes.want(1);
+    expect(isEnded(dials)).toEqual([1, 1, 1, 0]);
+    expect([lanes.count, release.mock.calls]).toEqual([1, [[102], [101], [100]]]);
+  });
+
+  test('give way to somebody else’s, whoever wanted them', () => {
+    const { lanes, dials } = lanesOf();
+    lanes.giveWay();
+    lanes.want(2);
+    lanes.handle(offer(1));
+    lanes.giveWay();
+    expect(isEnded(dials)).toEqual([0, 1]);
+    lanes.giveWay();
+    expect(lanes.count).toBe(0);
+  });
+});
+
+describe('a lane that does not come about', () => {
+  test('is dialled again after a while, and after a longer one the next time', async () => {
+    const { lanes, dials } = lanesOf();
+    const asksUntilDialled = () => {
+      const before = dials.length;
+      for (let asks = 0; asks < 100; asks++) {
+        if (dials.length > before) return asks;
+        lanes.want(3);
+      }
+      return 'never';
+    };
+    const waits: unknown[] = [];
+    for (let i = 0; i < 3; i++) {
+      waits.push(asksUntilDialled());
+      for (const dial of dials.slice(-2)) dial.fail();
+      await settle();
+    }
+    expect(waits).toEqual([1, 9, 17]);
+    expect(asksUntilDialled()).toBe(33);
+    dials.at(-1)?.connect();
+    await settle();
+    dials.at(-2)?.fail();
+    await settle();
+    expect(asksUntilDialled()).toBe(9);
+  });
+});
+
 describe('a wanted lane', () => {
   test('is dialled over the link, opened, and asked on once the other side answers too', async () => {
     const { lanes, only, open, ask, send } = lanesOf();

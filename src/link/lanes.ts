@@ -9,6 +9,8 @@ import type { MessageOf } from '../protocol/messages.ts';
 import type { Connection, Dial, DialOptions } from '../rendezvous/simple-peer.ts';
 import { theirCertificate } from './certificate.ts';
 
+const FIRST_PATIENCE = 4;
+const MAX_PATIENCE = 64;
 const DEFAULT_MESSAGE_BYTES = 64 * KiB;
 
 /** The message size both ends of a connection can take, in bytes. */
@@ -37,6 +39,8 @@ export interface LanesOptions {
 
 interface Lane {
   readonly dial: LaneDial;
+  /** This side wanted it. */
+  readonly isOurs: boolean;
   connection: Connection | undefined;
   theyAreReady: boolean;
 }
@@ -44,6 +48,9 @@ interface Lane {
 export class Lanes {
   readonly #options: LanesOptions;
   readonly #lanes = new Map<string, Lane>();
+  /** How often `want` is not listened to from now on, and after the next dial in vain. */
+  #patience = 0;
+  #nextPatience = FIRST_PATIENCE;
 
   constructor(options: LanesOptions) {
     this.#options = options;
@@ -54,9 +61,21 @@ export class Lanes {
     return this.#lanes.size;
   }
 
-  /** Dials until the link has `wanted` lanes, its first included. */
+  /**
+   * Dials until the link has `wanted` lanes, its first included; what was dialled for more than that ends. To be asked every
+   * second or so: a network that takes no further lane is not asked for one all the time.
+   */
   want(wanted: number): void {
-    while (this.count + 1 < wanted && this.#hasRoom()) this.#start(toBase64url(randomBytes(16)), true);
+    if (this.#patience > 0) this.#patience--;
+    else while (this.count + 1 < wanted && this.#hasRoom()) this.#start(toBase64url(randomBytes(16)), true);
+    const ours = [...this.#lanes].filter(([, { isOurs }]) => isOurs).reverse();
+    for (const [id] of ours.slice(0, Math.max(0, this.count + 1 - wanted))) this.#end(id);
+  }
+
+  /** Ends the newest lane, whoever wanted it: somebody else needs the room. */
+  giveWay(): void {
+    const [newest] = [...this.#lanes.keys()].reverse();
+    if (newest !== undefined) this.#end(newest);
   }
 
   /** A `lane` message of the other side. Throws Failure('protocol'). */
@@ -93,10 +112,17 @@ export class Lanes {
       initiator,
       signal: (signal) => this.#lanes.has(id) && send({ type: 'lane', dial: id, signal }),
     });
-    const lane: Lane = { dial, connection: undefined, theyAreReady: false };
+    const failed = () => {
+      // One for all that were dialled together.
+      if (this.#lanes.get(id) === lane && initiator && this.#patience === 0) {
+        this.#patience = this.#nextPatience = Math.min(2 * this.#nextPatience, MAX_PATIENCE);
+      }
+      this.#end(id);
+    };
+    const lane: Lane = { dial, isOurs: initiator, connection: undefined, theyAreReady: false };
     this.#lanes.set(id, lane);
     // It may have ended meanwhile: then it is let go here.
-    dial.connection.then((connection) => this.#connected(id, lane, connection)).catch(() => this.#end(id));
+    dial.connection.then((connection) => this.#connected(id, lane, connection)).catch(failed);
     return lane;
   }
 
@@ -107,6 +133,7 @@ export class Lanes {
     }
     if (this.#lanes.get(id) !== lane) return;
     lane.connection = connection;
+    this.#nextPatience = FIRST_PATIENCE;
     connection.onover = () => this.#end(id);
     connection.addEventListener('connectionstatechange', () => {
       // A silent lane would keep the pieces it owes: the others do them sooner.

@@ -2,8 +2,14 @@
 
 export type Path = 'direct' | 'relayed';
 
-/** `relayed` when either end of the selected candidate pair is a relay. */
-export async function pathOf(connection: Pick<RTCPeerConnection, 'getStats'>): Promise<Path> {
+export interface Way {
+  /** `relayed` when either end of the selected candidate pair is a relay. */
+  readonly path: Path;
+  /** The round trip of its last check, ms. */
+  readonly rttMs: number | undefined;
+}
+
+export async function wayOf(connection: Pick<RTCPeerConnection, 'getStats'>): Promise<Way> {
   const stats = await connection.getStats();
   const byId = new Map<string, Record<string, unknown>>();
   stats.forEach((report: Record<string, unknown> & { id: string }) => byId.set(report.id, report));
@@ -14,5 +20,9 @@ export async function pathOf(connection: Pick<RTCPeerConnection, 'getStats'>): P
     // Firefox marks the pair itself.
     reports.find((report) => report['type'] === 'candidate-pair' && report['selected'] === true);
   const ends = [pair?.['localCandidateId'], pair?.['remoteCandidateId']].map((id) => byId.get(String(id)));
-  return ends.some((end) => end?.['candidateType'] === 'relay') ? 'relayed' : 'direct';
+  const rtt = pair?.['currentRoundTripTime'];
+  return {
+    path: ends.some((end) => end?.['candidateType'] === 'relay') ? 'relayed' : 'direct',
+    rttMs: typeof rtt === 'number' ? rtt * 1000 : undefined,
+  };
 }

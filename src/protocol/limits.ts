@@ -48,6 +48,8 @@ export const EARLY_REQUEST_MS = 10_000;
 // Lanes.
 export const MAX_LANES_PER_LINK = 8;
 export const MAX_LANES_PER_PAGE = 12;
+/** All that a page has asked for and not yet staged. */
+export const MAX_WINDOWS_BYTES = 32 * MiB;
 
 // Signals.
 export const MAX_SIGNAL_BODY_BYTES = 8 * KiB;

@@ -81,6 +81,8 @@ interface Giver {
   readonly channel: PersonChannel;
   readonly streams: Set<number>;
   readonly verified: Batcher<{ fileId: string; root: string }>;
+  /** What came over this link. */
+  bytes: number;
 }
 
 const isOpen = ({ state }: Incoming) => state === 'offered' || state === 'receiving' || state === 'paused';
@@ -140,6 +142,7 @@ export class IncomingFiles {
       channel,
       streams: new Set(),
       verified: new Batcher((files) => channel.send({ type: 'verified', files })),
+      bytes: 0,
     });
   }
 
@@ -280,11 +283,12 @@ export class IncomingFiles {
     }
   }
 
-  /** Bytes accepted from a person that are still to come. */
-  bytesToCome(peer: string): number {
-    return [...this.#byTransfer.values()]
+  /** Bytes that came from a person, and those accepted that are still to come. */
+  progressOf(peer: string): { bytes: number; toCome: number } {
+    const toCome = [...this.#byTransfer.values()]
       .filter((file) => file.peer === peer && file.state === 'receiving')
       .reduce((sum, file) => sum + file.offered.size - file.bytes, 0);
+    return { bytes: this.#givers.get(peer)?.bytes ?? 0, toCome };
   }
 
   /** Bytes these files and all that is on its way would still take. */
@@ -315,6 +319,8 @@ export class IncomingFiles {
   handleProgress(moved: Moved): void {
     const file = this.#byTransfer.get(transferKey(moved));
     if (!file || file.state === 'verified') return;
+    const giver = this.#givers.get(file.peer);
+    if (giver) giver.bytes += Math.max(0, moved.bytes - file.bytes);
     file.bytes = moved.bytes;
     file.meter.add(this.#now(), moved.bytes);
   }

@@ -4,9 +4,11 @@
 import type { OwnKey } from '../identity/keys.ts';
 import type { Emoji } from '../identity/sas.ts';
 import { trustOf, type Trust } from '../identity/trust.ts';
+import type { LaneCount } from '../link/lane-count.ts';
 import type { Lanes } from '../link/lanes.ts';
 import type { Path } from '../link/path.ts';
 import { toBase64url } from '../protocol/bytes.ts';
+import { MAX_LANES_PER_PAGE } from '../protocol/limits.ts';
 import type { Acquaintances } from './acquaintances.ts';
 import type { PersonChannel } from './channel.ts';
 import type { Guest } from './guest.ts';
@@ -17,8 +19,10 @@ import type { KnockView, PersonView } from './views.ts';
 /** What the room keeps of a link that stands. */
 export interface Linked {
   readonly lanes: Lanes;
+  readonly laneCount: LaneCount;
   readonly channel: PersonChannel;
   path: Path;
+  rttMs: number | undefined;
   sas: readonly Emoji[];
 }
 
@@ -56,8 +60,14 @@ export class People {
     return this.#linked;
   }
 
-  get laneCount(): number {
-    return [...this.#linked.values()].reduce((sum, { lanes }) => sum + lanes.count + 1, 0);
+  /** Whether a link may have one more lane. When the page has as many as it can, the link that has most gives way, so that all get a fair share. */
+  makeRoomFor(lanes: Lanes): boolean {
+    const all = [...this.#linked.values()];
+    if (all.reduce((sum, { lanes: { count } }) => sum + count + 1, 0) < MAX_LANES_PER_PAGE) return true;
+    const [most] = all.sort((a, b) => b.lanes.count - a.lanes.count);
+    if (!most || most.lanes.count <= lanes.count + 1) return false;
+    most.lanes.giveWay();
+    return true;
   }
 
   /** Somebody's link stands. They are remembered, unless they come under a name that is another's. */

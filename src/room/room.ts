@@ -6,11 +6,12 @@ import { deriveRoomKeys, formatFragment, hostPin, type RoomLink } from '../ident
 import type { SignedRoster } from '../identity/roster.ts';
 import { sasOf } from '../identity/sas.ts';
 import { theirCertificate } from '../link/certificate.ts';
+import { LaneCount } from '../link/lane-count.ts';
 import { Lanes, maxMessageBytes } from '../link/lanes.ts';
-import { pathOf } from '../link/path.ts';
+import { wayOf } from '../link/path.ts';
 import { equal, toBase64url, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
-import { DEFAULT_EXPIRY_SECONDS, MAX_LANES_PER_PAGE, MiB } from '../protocol/limits.ts';
+import { DEFAULT_EXPIRY_SECONDS } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Carrier, CarrierEvents } from '../rendezvous/carrier.ts';
 import type { Seat } from '../rendezvous/signaling-server.ts';
@@ -24,9 +25,6 @@ import { People, type Linked } from './people.ts';
 import type { Dialing, Surroundings } from './surroundings.ts';
 import type { RoomRules, RoomState, RoomView } from './views.ts';
 
-/** With so much to come, further lanes are worth their dials; so many were the fastest (docs/decisions.md). */
-const MUCH_BYTES = 16 * MiB;
-const LANES_FOR_MUCH = 6;
 /** Speeds and the time left are worth a look this often while nothing is reported. */
 const TICK_MS = 1_000;
 const BLOCK_MS = 10 * 60 * 1000;
@@ -125,6 +123,7 @@ export class Room {
     });
     this.#ticking = setInterval(() => {
       this.#noticeSilence();
+      this.#keepLanes();
       if (this.#incoming.moving || this.#outgoing.moving) this.#changed();
     }, TICK_MS);
     this.#carrier = this.#outside.openCarrier({ room: this.#roomId, ...this.#self }, this.#carrierEvents());
@@ -251,8 +250,13 @@ export class Room {
     }
     this.#outside.untell('no-space');
     this.#act(() => this.#incoming.accept(ids));
-    for (const [{ key }, { lanes }] of this.#people?.linked ?? []) {
-      if (this.#incoming.bytesToCome(key) >= MUCH_BYTES) lanes.want(LANES_FOR_MUCH);
+    this.#keepLanes();
+  }
+
+  /** As many lanes as what comes over each link is worth. */
+  #keepLanes(): void {
+    for (const [{ key }, { lanes, laneCount, rttMs }] of this.#people?.linked ?? []) {
+      lanes.want(laneCount.next(this.#outside.now(), { ...this.#incoming.progressOf(key), rttMs }));
     }
   }
 
@@ -402,7 +406,11 @@ export class Room {
       send: (message) => link.send(message),
       fail: (failure) => link.fail(failure),
     };
-    const linked: Linked = { lanes: this.#lanesOf(guest), channel, path: 'direct', sas: [] };
+    const lanes = this.#lanesOf(guest);
+    const linked: Linked = {
+      ...{ lanes, laneCount: new LaneCount(), channel },
+      ...{ path: 'direct', rttMs: undefined, sas: [] },
+    };
     void this.#people?.add(guest, linked).then(() => this.#changed());
     for (const code of ['peer-gone', 'connection-failed', 'authentication-failed', 'turned-away'] as const) {
       this.#outside.untell(code, this.#label(key));
@@ -415,8 +423,8 @@ export class Room {
       // The host's files go with the let-in; anybody else is asked about a later arrival.
       .then(() => (this.#isHost ? this.#outgoing.offerTo(key) : undefined))
       .then(() => this.#changed());
-    void Promise.all([pathOf(connection), sasOf(th)]).then(([path, sas]) => {
-      Object.assign(linked, { path, sas });
+    void Promise.all([wayOf(connection), sasOf(th)]).then(([way, sas]) => {
+      Object.assign(linked, way, { sas });
       this.#changed();
     });
     this.#changed();
@@ -424,15 +432,16 @@ export class Room {
 
   #lanesOf({ link, connection }: Guest): Lanes {
     const { engine } = this.#outside;
-    return new Lanes({
+    const lanes: Lanes = new Lanes({
       dial: (options) => this.#outside.dialLane({ ...options, ice: this.#ice(), adopt: this.#adopt }),
       certificate: () => theirCertificate(connection),
-      mayAdd: () => (this.#people?.laneCount ?? 0) < MAX_LANES_PER_PAGE,
+      mayAdd: () => this.#people?.makeRoomFor(lanes) ?? false,
       send: (message) => link.send(message),
       open: (lane, maxBytes) => engine.open(connection.lane, lane, maxBytes),
       ask: (lane) => engine.ask(lane),
       release: (lane) => engine.close(lane),
     });
+    return lanes;
   }
 
   #handle(guest: Guest, message: Message, hash: Bytes | undefined): void {

@@ -112,7 +112,9 @@ export class BlockReader {
     try {
       const stream = this.#streamAt(start);
       if (!stream) return new Uint8Array(await this.#file.slice(start, start + length).arrayBuffer());
-      const bytes = await fill(stream, this.#pool.take(length));
+      const bytes = await fill(stream, this.#pool.take(length)).catch(() => new Uint8Array());
+      // A stream does not say why: a slice does.
+      if (bytes.length < length) await this.check();
       if (stream !== this.#stream) letGo(stream);
       else if ((this.#at = start + bytes.length) >= this.#until) this.#letGo();
       return bytes;

@@ -7,11 +7,19 @@ import { manifestOf } from './manifest.ts';
 import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';
 import type { Source, Sources } from './source.ts';
+import type { PageWindow } from './window.ts';
 import type { WorkerLane } from './worker-lane.ts';
 import type { FromWorker, Moved, Transfer } from './worker-messages.ts';
 
 /** Files of one link that have a place in staging and are being filled. */
 const MAX_RECEIVING = 32;
+
+/** What the links of a page share. */
+interface Page {
+  readonly sources: Sources;
+  readonly staging: Promise<Staging>;
+  readonly window: PageWindow;
+}
 
 interface Wanted {
   readonly size: number;
@@ -39,10 +47,10 @@ export class LinkEnd {
   readonly #sender: Sender;
   readonly #receiver: Receiver;
 
-  constructor(id: number, sources: Sources, staging: Promise<Staging>, tell: (message: FromWorker) => void) {
+  constructor(id: number, page: Page, tell: (message: FromWorker) => void) {
     this.#id = id;
-    this.#sources = sources;
-    this.#staging = staging;
+    this.#sources = page.sources;
+    this.#staging = page.staging;
     this.#tell = tell;
     const fault = (failure: Failure) => this.#fault(failure);
     this.#sender = new Sender({
@@ -56,21 +64,24 @@ export class LinkEnd {
       fault,
       after: (ms, then) => void setTimeout(then, ms),
     });
-    this.#receiver = new Receiver({
-      hash: sha256,
-      write: async (stream, { index, at, bytes, hash }) => {
-        const sink = await this.#sinks.get(stream);
-        sink?.write(at, bytes);
-        sink?.note(index, hash);
+    this.#receiver = new Receiver(
+      {
+        hash: sha256,
+        write: async (stream, { index, at, bytes, hash }) => {
+          const sink = await this.#sinks.get(stream);
+          sink?.write(at, bytes);
+          sink?.note(index, hash);
+        },
+        full: (stream) => {
+          this.#paused.add(stream);
+          tell({ type: 'full', ...this.#transfer('in', stream) });
+        },
+        whole: (stream, root) => void this.#whole(stream, root),
+        failed: (stream, failure) => this.#failed('in', stream, failure),
+        fault,
       },
-      full: (stream) => {
-        this.#paused.add(stream);
-        tell({ type: 'full', ...this.#transfer('in', stream) });
-      },
-      whole: (stream, root) => void this.#whole(stream, root),
-      failed: (stream, failure) => this.#failed('in', stream, failure),
-      fault,
-    });
+      page.window,
+    );
   }
 
   /** Another lane of this link: requests on it are answered from now on. The first one carries the link. */

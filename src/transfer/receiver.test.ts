@@ -8,6 +8,7 @@ import { noise } from '../testing/noise.ts';
 import { hashInStep, settle } from '../testing/scheduler.ts';
 import { manifestOf, pieceLength, rootOf } from './manifest.ts';
 import { Receiver, type ReceiverPort } from './receiver.ts';
+import { PageWindow } from './window.ts';
 import { type ReceivingLane } from './receiving-lane.ts';
 import { windowBytes } from './window.ts';
 
@@ -420,5 +421,28 @@ describe('several lanes', () => {
     receiver.handleRoot(1, await rootOfNoise(2 * MiB));
     await settle();
     expect(whole).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('the window of a page', () => {
+  test('bounds all links together, and starves none', () => {
+    const page = new PageWindow();
+    const asked: number[] = [];
+    for (const link of [0, 1, 2, 3]) {
+      const unused = { hash: sha256, write: vi.fn(), whole: vi.fn(), full: vi.fn(), failed: vi.fn(), fault: vi.fn() };
+      const receiver = new Receiver(unused, page);
+      // Pieces of 8 MiB, two of which a lane would ask for.
+      for (let lane = 0; lane < 2; lane++) receiver.addLane(() => (asked[link] = (asked[link] ?? 0) + 8));
+      receiver.receive(1, 100 * 1024 * MiB);
+    }
+    expect(asked).toEqual([32, 8, 8, 8]);
+    expect([...page.links].reduce((sum, { heldBytes }) => sum + heldBytes, 0)).toBe(56 * MiB);
+  });
+
+  test('is what a link that is over had no more', () => {
+    const page = new PageWindow();
+    const unused = { hash: sha256, write: vi.fn(), whole: vi.fn(), full: vi.fn(), failed: vi.fn(), fault: vi.fn() };
+    new Receiver(unused, page).close();
+    expect(page.links.size).toBe(0);
   });
 });

@@ -13,7 +13,7 @@ import { MAX_HAVE_HASHES } from '../protocol/limits.ts';
 import { manifestOf, pieceLength, rootOf, type Manifest } from './manifest.ts';
 import { PieceBuffer, PiecePool, PieceQueue } from './pieces.ts';
 import { ReceivingLane } from './receiving-lane.ts';
-import { windowBytes } from './window.ts';
+import { PageWindow, windowBytes } from './window.ts';
 
 export interface ReceiverPort {
   hash(bytes: Bytes): Promise<Bytes>;
@@ -60,6 +60,7 @@ interface Receiving {
 /** Every file of a link that is being received. */
 export class Receiver {
   readonly #port: ReceiverPort;
+  readonly #page: PageWindow;
   readonly #pool = new PiecePool();
   readonly #files = new Map<number, Receiving>();
   readonly #lanes = new Set<ReceivingLane>();
@@ -67,8 +68,11 @@ export class Receiver {
   #unwrittenBytes = 0;
   #dead = false;
 
-  constructor(port: ReceiverPort) {
+  /** `page`: the window of all links together. */
+  constructor(port: ReceiverPort, page = new PageWindow()) {
     this.#port = port;
+    this.#page = page;
+    page.links.add(this);
   }
 
   /** Another lane to ask on; `send` takes encoded frames. The first one stays until the link is over. */
@@ -88,6 +92,11 @@ export class Receiver {
   /** Bytes asked for and not yet whole. Never over windowBytes of the largest piece in use. */
   get inFlightBytes(): number {
     return [...this.#lanes].reduce((sum, lane) => sum + lane.inFlightBytes, 0);
+  }
+
+  /** Bytes asked for and not yet staged. */
+  get heldBytes(): number {
+    return this.inFlightBytes + this.#unwrittenBytes;
   }
 
   /** Bytes of a stream that are checked and in staging. */
@@ -183,6 +192,7 @@ export class Receiver {
   /** The link is over. */
   close(): void {
     this.#dead = true;
+    this.#page.links.delete(this);
     this.#files.clear();
     for (const lane of this.#lanes) lane.close();
   }
@@ -283,8 +293,8 @@ export class Receiver {
     const [stream, file, index] = next;
     const length = pieceLength(file.manifest, index);
     const window = windowBytes(file.manifest.pieceBytes, this.#lanes.size);
-    const held = this.inFlightBytes + this.#unwrittenBytes + length;
-    if (!lane.hasRoom(length, window) || held > 2 * window * this.#lanes.size) return false;
+    if (!lane.hasRoom(length, window) || this.heldBytes + length > 2 * window * this.#lanes.size) return false;
+    if (!this.#page.hasRoom(this.heldBytes, length)) return false;
     file.queue.take();
     // Files take turns.
     this.#files.delete(stream);

@@ -8,6 +8,7 @@ import { openDiskStaging } from '../storage/staging.ts';
 import { LinkEnd } from './link-end.ts';
 import { portChannel } from './pump.ts';
 import { Sources } from './source.ts';
+import { PageWindow } from './window.ts';
 import { WorkerLane } from './worker-lane.ts';
 import type { FromWorker, LaneChannel, ToWorker } from './worker-messages.ts';
 
@@ -19,7 +20,7 @@ const PROGRESS_MS = 250;
 const records = partialRecords.all(Date.now()).catch(() => new Map<string, PartialRecord>());
 const isKept = async (name: string) => (await records).has(name);
 const staging: Promise<Staging> = openDiskStaging(isKept).then((disk) => disk ?? memoryStaging());
-const sources = new Sources();
+const page = { sources: new Sources(), staging, window: new PageWindow() };
 const lanes = new Map<number, WorkerLane>();
 /** By the number of their first lane. */
 const links = new Map<number, LinkEnd>();
@@ -41,7 +42,7 @@ function open(link: number, lane: number, maxMessageBytes: number): void {
   const adopted = lanes.get(lane);
   if (!adopted) return;
   let end = links.get(link);
-  if (!end && link === lane) links.set(link, (end = new LinkEnd(link, sources, staging, tell)));
+  if (!end && link === lane) links.set(link, (end = new LinkEnd(link, page, tell)));
   end?.open(adopted, maxMessageBytes);
 }
 
