@@ -22,6 +22,9 @@ for (const hidden of ['sender', 'receiver'] as const) {
       await bob.enter(alice, await alice.offer(film.path));
       await bob.acceptsPart('film.mp4', 5);
       const front = await plain.hide();
+      await expect(plain.person.page).toHaveTitle(/^\d+ % · Doorstep$/);
+      const icon = plain.person.page.locator('link[rel=icon]');
+      await expect(icon).toHaveAttribute('href', /^data:image\/svg\+xml,/);
       // By the page itself: a hidden page gets no clicks.
       await bob
         .incoming('film.mp4')
@@ -30,6 +33,8 @@ for (const hidden of ['sender', 'receiver'] as const) {
       await bob.sees('film.mp4', 'verified');
       await alice.seesDelivery('film.mp4', 'verified');
       await plain.isHidden();
+      await expect(plain.person.page).toHaveTitle('Doorstep');
+      await expect(icon).toHaveAttribute('href', '/icon.svg');
       await front.close();
       await plain.person.page.bringToFront();
       const { sha256 } = hidden === 'sender' ? await bob.save('film.mp4') : await plain.save('film.mp4');

@@ -49,6 +49,57 @@ test('three receive from one at once: each says yes, no, pause and go on for the
   await isAt(bob, 'note.txt', 'offered');
 });
 
+test('either side pauses, both see who did, others pass, and it goes on when neither has paused it', async ({
+  server,
+  alice,
+  bob,
+  makeFile,
+}) => {
+  const film = await makeFile('film.mp4', SIZE);
+  await alice.open(server.url);
+  await bob.enter(alice, await alice.offer(film.path));
+  await alice.pressAt('film.mp4', 10, 'pause');
+  await bob.accept('film.mp4');
+  const [mine, theirs] = [bob.incoming('film.mp4'), alice.outgoing('film.mp4').getByTestId('delivery')];
+  const both = async (state: string, here: RegExp, there: RegExp) => {
+    await bob.sees('film.mp4', state);
+    await alice.seesDelivery('film.mp4', state === 'receiving' ? 'sending' : state);
+    await expect(mine).toContainText(here);
+    await expect(theirs).toContainText(there);
+  };
+  await both('paused', /% · .+ paused this/, /% · paused/);
+  const before = await alice.outgoing('film.mp4').getByTestId('progress').getAttribute('aria-valuenow');
+  await goesOn({ alice, bob, makeFile });
+  expect(await alice.outgoing('film.mp4').getByTestId('progress').getAttribute('aria-valuenow')).toBe(before);
+  await mine.getByTestId('pause').click();
+  await both('paused', /paused by both of you/, /paused by both of you/);
+  await theirs.getByTestId('resume').click();
+  await both('paused', /% · paused/, /% · .+ paused this/);
+  await mine.getByTestId('resume').click();
+  expect(await bob.receives('film.mp4')).toBe(film.sha256);
+  await alice.seesDelivery('film.mp4', 'verified');
+});
+
+test('all that is on its way pauses and goes on together', async ({ server, alice, bob, makeFile }) => {
+  const films = await Promise.all(['one.mp4', 'two.mp4'].map((name) => makeFile(name, SIZE / 2)));
+  await alice.open(server.url);
+  await bob.enter(alice, await alice.offer(...films.map(({ path }) => path)));
+  for (const [who, by] of [
+    [bob, 'bob'],
+    [alice, 'alice'],
+  ] as const) {
+    if (by === 'bob') await bob.page.getByTestId('accept-all').click();
+    await who.page.getByTestId('pause-all').click();
+    for (const { name } of films) {
+      await bob.sees(name, 'paused');
+      await alice.seesDelivery(name, 'paused');
+    }
+    await who.page.getByTestId('resume-all').click();
+    for (const { name } of films) await expect(bob.incoming(name)).not.toHaveAttribute('data-state', 'paused');
+  }
+  for (const { name, sha256 } of films) expect(await bob.receives(name)).toBe(sha256);
+});
+
 /** Something in the way of nobody: the link is as good as before. */
 async function goesOn({ alice, bob, makeFile }: Pick<Fixtures, 'alice' | 'bob' | 'makeFile'>): Promise<void> {
   const other = await makeFile('other.txt', 2 * MiB);

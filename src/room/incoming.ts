@@ -14,6 +14,7 @@ import { RateMeter } from '../transfer/rate.ts';
 import { transferKey } from '../transfer/worker-messages.ts';
 import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
+import { NOBODY, type PausedBy } from './paused.ts';
 
 export type IncomingState =
   'offered' | 'receiving' | 'paused' | 'interrupted' | 'verified' | 'saved' | 'declined' | 'withdrawn' | 'failed';
@@ -41,6 +42,8 @@ export interface IncomingView {
   readonly hasPartial: boolean;
   /** Cut off after a yes: it goes on by itself when its sender is back. */
   readonly goesOn: boolean;
+  /** Who has paused it: it goes on when neither has. */
+  readonly pausedBy: PausedBy;
 }
 
 /** A verified file as it waits in staging. */
@@ -65,6 +68,7 @@ interface Incoming {
   bytes: number;
   meter: RateMeter;
   failure: FailureCode | undefined;
+  pausedBy: PausedBy;
   transfer: Transfer | undefined;
   /** The name of its partial file; of one not accepted in this page life, when there is one. */
   partial: string | undefined;
@@ -85,7 +89,12 @@ interface Giver {
   bytes: number;
 }
 
-const isOpen = ({ state }: Incoming) => state === 'offered' || state === 'receiving' || state === 'paused';
+const isMoving = ({ state }: Incoming) => state === 'receiving' || state === 'paused';
+const isOpen = (file: Incoming) => file.state === 'offered' || isMoving(file);
+
+/** Came to nothing, and nothing more comes of it in this session. */
+const isOver = ({ state, undo }: Incoming) =>
+  state === 'withdrawn' || state === 'failed' || (state === 'declined' && !undo);
 
 const UNDO_MS = 5_000;
 const MAX_ACCEPTS_PER_MESSAGE = 500;
@@ -134,6 +143,7 @@ export class IncomingFiles {
       canUndo: file.undo !== undefined,
       hasPartial: file.bytes > 0 && (file.state === 'offered' || file.state === 'interrupted'),
       goesOn: file.again !== undefined,
+      pausedBy: file.pausedBy,
     }));
   }
 
@@ -175,11 +185,12 @@ export class IncomingFiles {
         return true;
       case 'withdraw':
         for (const file of this.#named(channel.peer, message.fileIds)) {
-          // A no that could still be taken back has nothing left to take back.
-          if (!isOpen(file) && !file.undo) continue;
+          // What is whole is here; anything else came too late for the sender to hear of it, and ends as they see it.
+          if (file.file) continue;
           this.#forgetUndo(file);
           this.#release(file);
           file.state = 'withdrawn';
+          file.failure = undefined;
         }
         return true;
       case 'done':
@@ -197,7 +208,8 @@ export class IncomingFiles {
   /** The sender could not go on with these. */
   handleFailed(peer: string, fileIds: readonly string[], code: FailureCode): void {
     for (const file of this.#named(peer, fileIds)) {
-      if (file.state === 'receiving' || file.state === 'paused') this.#fail(file, code);
+      // Cancelled when it had failed already: it ends as its sender sees it.
+      if (isMoving(file) || file.failure === 'cancelled') this.#fail(file, code);
     }
   }
 
@@ -252,20 +264,35 @@ export class IncomingFiles {
 
   pause(id: string): void {
     const file = this.#files.get(id);
-    if (file?.state !== 'receiving' || !file.transfer) return;
-    file.state = 'paused';
-    this.#engine.pause(file.transfer);
+    if (!file || !isMoving(file) || file.pausedBy.us) return;
+    this.#setPaused(file, { ...file.pausedBy, us: true });
     this.#send(file, 'pause');
   }
 
   resume(id: string): void {
     const file = this.#files.get(id);
-    if (file?.state !== 'paused' || !file.transfer) return;
-    file.state = 'receiving';
+    if (file?.state !== 'paused' || !file.pausedBy.us) return;
     file.failure = undefined;
-    file.meter = new RateMeter();
-    this.#engine.resume(file.transfer);
+    this.#setPaused(file, { ...file.pausedBy, us: false });
     this.#send(file, 'resume');
+  }
+
+  /** The sender paused these, or goes on with them. Ids of files that are not theirs are left alone. */
+  handlePause(peer: string, fileIds: readonly string[], them: boolean): void {
+    for (const file of this.#named(peer, fileIds)) {
+      if (isMoving(file)) this.#setPaused(file, { ...file.pausedBy, them });
+    }
+  }
+
+  #setPaused(file: Incoming, pausedBy: PausedBy): void {
+    const { transfer } = file;
+    const isPaused = pausedBy.us || pausedBy.them;
+    file.pausedBy = pausedBy;
+    if (!transfer || isPaused === (file.state === 'paused')) return;
+    file.state = isPaused ? 'paused' : 'receiving';
+    file.meter = new RateMeter();
+    if (isPaused) this.#engine.pause(transfer);
+    else this.#engine.resume(transfer);
   }
 
   /** Whether a file is on its way here. */
@@ -275,12 +302,16 @@ export class IncomingFiles {
 
   /** Somebody who left is not coming back: their rows go, but for files that are whole. */
   forget(peer: string): void {
-    for (const [id, file] of this.#files) {
+    for (const file of this.#files.values()) {
       if (file.peer !== peer || file.file) continue;
       this.#forgetUndo(file);
-      this.#files.delete(id);
-      this.#names.delete(nameKey(file.name));
+      this.#unlist(file);
     }
+  }
+
+  #unlist({ id, name }: Incoming): void {
+    this.#files.delete(id);
+    this.#names.delete(nameKey(name));
   }
 
   /** Bytes that came from a person, and those accepted that are still to come. */
@@ -347,9 +378,9 @@ export class IncomingFiles {
   /** There is no room for the rest of it: it waits until the person made some. */
   handleFull(transfer: Transfer): void {
     const file = this.#byTransfer.get(transferKey(transfer));
-    if (file?.state !== 'receiving') return;
-    file.state = 'paused';
+    if (!file || !isMoving(file) || file.pausedBy.us) return;
     file.failure = 'disk-full';
+    this.#setPaused(file, { ...file.pausedBy, us: true });
     this.#send(file, 'pause');
   }
 
@@ -367,11 +398,15 @@ export class IncomingFiles {
     const name = toBase64url(hash);
     this.#forgetOver(channel.peer, new Set(offer.files.map(({ fileId }) => fileId)));
     const theirs = [...this.#files.values()].filter((file) => file.peer === channel.peer);
-    const offers = new Set(theirs.flatMap((file) => file.hash ?? [])).size;
+    const standing = theirs.filter((file) => !isOver(file));
+    const offers = new Set(standing.flatMap((file) => file.hash ?? [])).size;
     const unknown = offer.files.filter(({ fileId }) => !this.#files.has(`${channel.peer} ${fileId}`)).length;
-    if (theirs.length + unknown > MAX_FILES_PER_PEER || offers >= MAX_OFFERS_PER_PEER) {
+    if (standing.length + unknown > MAX_FILES_PER_PEER || offers >= MAX_OFFERS_PER_PEER) {
       throw new Failure('protocol', 'more files than one person may offer');
     }
+    // What came to nothing is listed for as long as there is room.
+    const tooMany = theirs.length + unknown - MAX_FILES_PER_PEER;
+    for (const file of theirs.filter(isOver).slice(0, Math.max(0, tooMany))) this.#unlist(file);
     const goOn: Incoming[] = [];
     for (const offered of offer.files) {
       const id = `${channel.peer} ${offered.fileId}`;
@@ -407,11 +442,10 @@ export class IncomingFiles {
 
   /** Rows of an earlier session that came to nothing go when their sender offers other files: they are not coming back. */
   #forgetOver(peer: string, offered: ReadonlySet<string>): void {
-    for (const [id, file] of this.#files) {
+    for (const file of this.#files.values()) {
       const over = file.state === 'withdrawn' || (file.state === 'interrupted' && !offered.has(file.offered.fileId));
       if (file.peer !== peer || file.hash !== undefined || !over) continue;
-      this.#files.delete(id);
-      this.#names.delete(nameKey(file.name));
+      this.#unlist(file);
     }
   }
 
@@ -428,6 +462,7 @@ export class IncomingFiles {
       bytes: 0,
       meter: new RateMeter(),
       failure: undefined,
+      pausedBy: NOBODY,
       transfer: undefined,
       partial: undefined,
       again: undefined,
@@ -460,6 +495,7 @@ export class IncomingFiles {
       file.transfer = { way: 'in', link: channel.link, stream };
       file.state = 'receiving';
       file.failure = undefined;
+      file.pausedBy = NOBODY;
       file.again = undefined;
       file.meter = new RateMeter();
       this.#byTransfer.set(transferKey(file.transfer), file);
@@ -499,7 +535,7 @@ export class IncomingFiles {
 
   /** Its person is gone. What is here of it is kept for when they come back. */
   #interrupt(file: Incoming): void {
-    if (file.state === 'receiving' || file.state === 'paused') file.again = file.state;
+    if (isMoving(file)) file.again = file.pausedBy.us ? 'paused' : 'receiving';
     this.#detach(file);
     file.state = 'interrupted';
     file.failure = 'peer-gone';

@@ -18,6 +18,7 @@ import { RateMeter } from '../transfer/rate.ts';
 import { transferKey } from '../transfer/worker-messages.ts';
 import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
+import { NOBODY, type PausedBy } from './paused.ts';
 
 /** A file a person picked, and the path it is offered under: components joined by `/`. */
 export interface PickedFile {
@@ -34,6 +35,8 @@ export interface DeliveryView {
   readonly bytesPerSecond: number | undefined;
   readonly secondsLeft: number | undefined;
   readonly failure: FailureCode | undefined;
+  /** Who has paused it: it goes on when neither has. */
+  readonly pausedBy: PausedBy;
 }
 
 export interface OutgoingView {
@@ -52,6 +55,7 @@ interface Delivery {
   bytes: number;
   meter: RateMeter;
   failure: FailureCode | undefined;
+  pausedBy: PausedBy;
   transfer: Transfer | undefined;
   root: Bytes | undefined;
 }
@@ -73,6 +77,7 @@ interface Audience {
 const MAX_OFFER_CHARS = 48 * KiB;
 
 const moving = (state: DeliveryState) => state === 'sending' || state === 'paused';
+const canBeWhole = (state: DeliveryState) => state === 'offered' || state === 'withdrawn';
 const open = (state: DeliveryState) => state === 'offered' || moving(state);
 
 export class OutgoingFiles {
@@ -96,13 +101,14 @@ export class OutgoingFiles {
       name: path.slice(path.lastIndexOf('/') + 1),
       size: file.size,
       withdrawn,
-      deliveries: [...deliveries.values()].map(({ peer, state, bytes, meter, failure }) => ({
+      deliveries: [...deliveries.values()].map(({ peer, state, bytes, meter, failure, pausedBy }) => ({
         peer,
         state,
         bytes,
         bytesPerSecond: state === 'sending' ? meter.bytesPerSecond(this.#now()) : undefined,
         secondsLeft: state === 'sending' ? meter.secondsLeft(file.size, this.#now()) : undefined,
         failure,
+        pausedBy,
       })),
     }));
   }
@@ -208,18 +214,47 @@ export class OutgoingFiles {
       case 'cancel':
         this.#endMoving(channel.peer, message.fileIds, 'cancelled');
         return true;
-      case 'pause':
-        this.#each(channel.peer, message.fileIds, 'sending', (delivery) => (delivery.state = 'paused'));
-        return true;
-      case 'resume':
-        this.#each(channel.peer, message.fileIds, 'paused', (delivery) => {
-          delivery.state = 'sending';
-          delivery.meter = new RateMeter();
-        });
-        return true;
       default:
         return false;
     }
+  }
+
+  /** Stops sending a file to somebody until `resume`, or until they want it again if it was they who paused it too. */
+  pause(id: string, peer: string): void {
+    const delivery = this.#files.get(id)?.deliveries.get(peer);
+    if (!delivery || !moving(delivery.state) || delivery.pausedBy.us) return;
+    this.#setPaused(delivery, { ...delivery.pausedBy, us: true });
+    this.#say('pause', delivery);
+  }
+
+  resume(id: string, peer: string): void {
+    const delivery = this.#files.get(id)?.deliveries.get(peer);
+    if (delivery?.state !== 'paused' || !delivery.pausedBy.us) return;
+    this.#setPaused(delivery, { ...delivery.pausedBy, us: false });
+    this.#say('resume', delivery);
+  }
+
+  /** The receiver paused these, or wants them again. Ids of files that are not ours are left alone. */
+  handlePause(peer: string, fileIds: readonly string[], them: boolean): void {
+    for (const fileId of fileIds) {
+      const delivery = this.#delivery(peer, fileId);
+      if (delivery && moving(delivery.state)) this.#setPaused(delivery, { ...delivery.pausedBy, them });
+    }
+  }
+
+  #setPaused(delivery: Delivery, pausedBy: PausedBy): void {
+    const { transfer } = delivery;
+    const isPaused = pausedBy.us || pausedBy.them;
+    delivery.pausedBy = pausedBy;
+    if (!transfer || isPaused === (delivery.state === 'paused')) return;
+    delivery.state = isPaused ? 'paused' : 'sending';
+    delivery.meter = new RateMeter();
+    if (isPaused) this.#engine.pause(transfer);
+    else this.#engine.resume(transfer);
+  }
+
+  #say(type: 'pause' | 'resume', { peer, fileId }: Delivery): void {
+    this.#audience.get(peer)?.channel.send({ type, fileIds: [fileId] });
   }
 
   /** The receiver could not go on with these. Ids of files that are not ours are left alone. */
@@ -285,6 +320,7 @@ export class OutgoingFiles {
         bytes: 0,
         meter: new RateMeter(),
         failure: undefined,
+        pausedBy: NOBODY,
         transfer: undefined,
         root: undefined,
       };
@@ -327,13 +363,19 @@ export class OutgoingFiles {
     delivery.transfer = transfer;
     this.#byTransfer.set(transferKey(transfer), { file, delivery });
     this.#engine.serve(transfer, file.file, resume);
+    // What we paused before the connection broke stays so.
+    const { us } = delivery.pausedBy;
+    delivery.pausedBy = NOBODY;
+    if (!us) return;
+    this.#setPaused(delivery, { us, them: false });
+    this.#say('pause', delivery);
   }
 
   #handleVerified(channel: PersonChannel, { files }: MessageOf<'verified'>): void {
     for (const { fileId, root } of files) {
       const delivery = this.#delivery(channel.peer, fileId);
-      // Offered with a root: it was sent whole in a session that broke before this word came.
-      if (!delivery || !open(delivery.state) || (delivery.state === 'offered' && !delivery.root)) continue;
+      // Offered with a root: it was sent whole in a session that broke before this word came. Withdrawn with one: too late.
+      if (!delivery || !(moving(delivery.state) || (canBeWhole(delivery.state) && delivery.root))) continue;
       const theirs = fromBase64url(root);
       if (!theirs || !delivery.root || !equal(theirs, delivery.root)) {
         channel.fail(new Failure('protocol', 'verified with another root'));

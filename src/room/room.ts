@@ -16,6 +16,7 @@ import type { Message } from '../protocol/messages.ts';
 import type { Carrier, CarrierEvents } from '../rendezvous/carrier.ts';
 import type { Seat } from '../rendezvous/signaling-server.ts';
 import type { PersonChannel } from './channel.ts';
+import { hearOfFiles } from './files.ts';
 import { IncomingFiles } from './incoming.ts';
 import type { Guest, MeetingEvents } from './guest.ts';
 import { Meeting } from './meeting.ts';
@@ -276,6 +277,15 @@ export class Room {
     this.#act(() => this.#incoming.resume(id));
   }
 
+  /** Stops sending a file to somebody until `resumeTo`. */
+  pauseTo(id: string, peer: string): void {
+    this.#act(() => this.#outgoing.pause(id, peer));
+  }
+
+  resumeTo(id: string, peer: string): void {
+    this.#act(() => this.#outgoing.resume(id, peer));
+  }
+
   cancel(id: string): void {
     this.#act(() => this.#incoming.cancel(id));
   }
@@ -449,14 +459,8 @@ export class Room {
     if (!linked) return;
     const { channel, lanes } = linked;
     try {
-      if (message.type === 'lane') {
-        lanes.handle(message);
-      } else if (message.type === 'failed') {
-        this.#incoming.handleFailed(guest.key, message.fileIds, message.code);
-        this.#outgoing.handleFailed(guest.key, message.fileIds, message.code);
-      } else if (!this.#incoming.handle(channel, message, hash)) {
-        this.#outgoing.handle(channel, message);
-      }
+      if (message.type === 'lane') lanes.handle(message);
+      else hearOfFiles({ incoming: this.#incoming, outgoing: this.#outgoing }, channel, message, hash);
     } catch (error) {
       guest.link.fail(Failure.from(error));
     }

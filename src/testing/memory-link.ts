@@ -65,6 +65,8 @@ export class MemoryLink {
   readonly #withdrawn = new Set<number>();
   readonly #spoilt = new Map<string, number>();
   readonly #lanes: Lane[] = [];
+  /** What is owed of a paused file does not count, and does again when it goes on. */
+  readonly #paused = new Set<number>();
   readonly #conditions: LinkConditions;
   #cut = false;
 
@@ -176,6 +178,22 @@ export class MemoryLink {
     this.#toTaker(() => this.#stopTaking(stream, 'withdrawn'));
   }
 
+  /** Either side pauses a file, or goes on with it. */
+  setPaused(stream: number, by: 'giver' | 'taker', paused: boolean): void {
+    if (this.#cut) return;
+    if (paused) this.#paused.add(stream);
+    const [giver, taker] = paused
+      ? [() => this.sender.pause(stream), () => this.receiver.pause(stream)]
+      : [() => this.sender.resume(stream), () => this.receiver.resume(stream)];
+    if (by === 'giver') {
+      giver();
+      this.#toTaker(taker);
+    } else {
+      taker();
+      this.#toGiver(giver);
+    }
+  }
+
   /** The connection is gone, and both sides know. */
   cut(): void {
     this.#cut = true;
@@ -194,7 +212,7 @@ export class MemoryLink {
       0,
       ...[...this.#files.values()].map(({ content }) => manifestOf(content.length).pieceBytes),
     );
-    const window = windowBytes(largest);
+    const window = windowBytes(largest) * (1 + this.#paused.size);
     if (this.receiver.inFlightBytes > window || this.receiver.inFlightBytes < 0 || outstanding > window) {
       this.#violated(`${this.receiver.inFlightBytes} bytes in flight, ${outstanding} outstanding, of ${window}`);
     }

@@ -4,6 +4,7 @@
 import type { Failure } from '../protocol/failure.ts';
 import { offerHash, signedJson, type Message, type MessageOf } from '../protocol/messages.ts';
 import type { PersonChannel } from '../room/channel.ts';
+import { hearOfFiles } from '../room/files.ts';
 import { IncomingFiles } from '../room/incoming.ts';
 import { OutgoingFiles, type PickedFile } from '../room/outgoing.ts';
 import { MemoryJournal } from './memory-journal.ts';
@@ -59,12 +60,7 @@ export class Person {
   /** Takes a message as the room does. */
   async hear(channel: MemoryChannel, message: Message): Promise<void> {
     const hash = message.type === 'offer' ? await offerHash(channel.th, signedJson(message)) : undefined;
-    if (message.type === 'failed') {
-      this.incoming.handleFailed(channel.peer, message.fileIds, message.code);
-      this.outgoing.handleFailed(channel.peer, message.fileIds, message.code);
-    } else if (!this.incoming.handle(channel, message, hash)) {
-      this.outgoing.handle(channel, message);
-    }
+    hearOfFiles(this, channel, message, hash);
   }
 }
 
@@ -106,6 +102,13 @@ export class Meeting {
     const listener = this.#ends.find((each) => each.person !== person);
     for (const message of carried) await listener?.person.hear(listener.channel, message);
     return carried;
+  }
+
+  /** Delivers the oldest thing this person sent, if there is one. */
+  async carryOneFrom(person: Person): Promise<void> {
+    const [message] = this.channelOf(person).onTheWay.splice(0, 1);
+    const listener = this.#ends.find((each) => each.person !== person);
+    if (message) await listener?.person.hear(listener.channel, message);
   }
 
   /** Delivers everything until both have nothing more to say. */

@@ -134,13 +134,21 @@ export class LinkEnd {
     }
   }
 
-  pause(stream: number): void {
+  pause(way: 'out' | 'in', stream: number): void {
+    if (way === 'out') {
+      this.#sender.pause(stream);
+      return;
+    }
     // Also of a file that still waits for its place.
     this.#paused.add(stream);
     this.#receiver.pause(stream);
   }
 
-  resume(stream: number): void {
+  resume(way: 'out' | 'in', stream: number): void {
+    if (way === 'out') {
+      this.#sender.resume(stream);
+      return;
+    }
     this.#paused.delete(stream);
     this.#receiver.resume(stream);
   }

@@ -14,7 +14,7 @@ afterEach(() => vi.restoreAllMocks());
 interface FileStory {
   readonly size: number;
   readonly acceptedAtMs: number;
-  readonly paused?: { readonly atMs: number; readonly forMs: number };
+  readonly paused?: { readonly by: 'giver' | 'taker'; readonly atMs: number; readonly forMs: number };
   readonly stopped?: { readonly by: 'giver' | 'taker'; readonly atMs: number };
   /** A piece that arrives spoilt, and how often. */
   readonly spoilt?: { readonly piece: number; readonly times: number };
@@ -73,8 +73,9 @@ async function tell({ seed, conditions: given, files, cutAtMs, closed }: Story):
       link.accept({ stream, content, unreadable, spoilt: new Map(spoilt && [[spoilt.piece, spoilt.times]]) }),
     );
     if (paused) {
-      scheduler.at(acceptedAtMs + paused.atMs, () => link.receiver.pause(stream));
-      scheduler.at(acceptedAtMs + paused.atMs + paused.forMs, () => link.receiver.resume(stream));
+      const pausedAtMs = acceptedAtMs + paused.atMs;
+      scheduler.at(pausedAtMs, () => link.setPaused(stream, paused.by, true));
+      scheduler.at(pausedAtMs + paused.forMs, () => link.setPaused(stream, paused.by, false));
     }
     if (stopped) {
       scheduler.at(stopped.atMs, () => (stopped.by === 'giver' ? link.withdraw(stream) : link.cancel(stream)));
@@ -88,7 +89,8 @@ async function tell({ seed, conditions: given, files, cutAtMs, closed }: Story):
   return files.map((_, index) => link.ends.get(streamOf(index)));
 }
 
-const pausing = fc.option(fc.record({ atMs, forMs: fc.nat(3_000) }), { nil: undefined });
+const pause = fc.record({ by: fc.constantFrom('giver', 'taker'), atMs, forMs: fc.nat(3_000) });
+const pausing = fc.option(pause, { nil: undefined });
 
 test('every file arrives whole, whatever the delays, the order, the pauses and the lanes that close', async () => {
   const story = losingLanes(storyOf(pausing.map((paused) => (paused ? { paused } : {}))));
@@ -158,7 +160,7 @@ test('after a cut nothing more happens, and what was whole before stays whole', 
 test('everything at once, and still every file ends once', async () => {
   const mishap = fc.record(
     {
-      paused: fc.record({ atMs, forMs: fc.nat(3_000) }),
+      paused: pause,
       stopped: fc.record({ by: fc.constantFrom('giver', 'taker'), atMs: fc.nat(1_500) }),
       spoilt: fc.record({ piece: fc.nat(4), times: fc.constantFrom(1, 2) }),
       unreadable: fc.nat(8),

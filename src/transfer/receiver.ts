@@ -156,15 +156,20 @@ export class Receiver {
     this.#pull();
   }
 
-  /** Asks for nothing more of this stream until `resume`; what was asked for still arrives. */
+  /** Asks for nothing more of this stream until `resume`; what was asked for may still arrive, or wait with its sender. */
   pause(stream: number): void {
     const file = this.#files.get(stream);
-    if (file) file.paused = true;
+    if (!file) return;
+    file.paused = true;
+    for (const lane of this.#lanes) lane.pause(stream);
+    this.#pull();
   }
 
   resume(stream: number): void {
     const file = this.#files.get(stream);
-    if (file) file.paused = false;
+    if (!file) return;
+    file.paused = false;
+    for (const lane of this.#lanes) lane.resume(stream);
     this.#pull();
   }
 
@@ -256,7 +261,7 @@ export class Receiver {
       if (Failure.from(error).code !== 'disk-full' || this.#files.get(stream) !== file) throw error;
       file.queue.giveBack(piece.index);
       if (!file.paused) this.#port.full(stream);
-      file.paused = true;
+      this.pause(stream);
       return false;
     }
   }

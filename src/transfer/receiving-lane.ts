@@ -19,6 +19,8 @@ export class ReceivingLane {
   readonly #owner: LaneOwner;
   /** Pieces asked for, by stream. */
   readonly #asked = new Map<number, Map<number, PieceBuffer>>();
+  /** Streams that are paused: what is owed of them does not count, or it would keep others waiting. */
+  readonly #paused = new Set<number>();
   /** Bytes that may still arrive for streams that ended, by stream. */
   readonly #late = new Map<number, number>();
   #inFlightBytes = 0;
@@ -29,7 +31,7 @@ export class ReceivingLane {
     this.#owner = owner;
   }
 
-  /** Bytes asked for and not yet whole. */
+  /** Bytes asked for and not yet whole, but for what is paused. */
   get inFlightBytes(): number {
     return this.#inFlightBytes;
   }
@@ -52,8 +54,7 @@ export class ReceivingLane {
     const pieces = this.#asked.get(stream);
     if (pieces) pieces.set(index, piece);
     else this.#asked.set(stream, new Map([[index, piece]]));
-    this.#inFlightBytes += piece.length;
-    this.#requests++;
+    this.#count(1, [piece]);
     this.send(encodeRequest(stream, index, index + 1));
   }
 
@@ -64,20 +65,37 @@ export class ReceivingLane {
     if (!piece) throw new Failure('protocol', 'piece never asked for');
     if (!piece.fill(frame)) return undefined;
     pieces?.delete(frame.piece);
-    this.#inFlightBytes -= piece.length;
-    this.#requests--;
+    if (!this.#paused.has(frame.stream)) this.#count(-1, [piece]);
     return piece;
   }
 
   /** A stream ended: what is still on its way is dropped, up to what was asked for. */
   stop(stream: number): void {
-    const pieces = this.#asked.get(stream);
-    let outstanding = 0;
-    for (const piece of pieces?.values() ?? []) outstanding += piece.length;
+    this.resume(stream);
+    const pieces = [...(this.#asked.get(stream)?.values() ?? [])];
     this.#asked.delete(stream);
-    this.#inFlightBytes -= outstanding;
-    this.#requests -= pieces?.size ?? 0;
-    this.#late.set(stream, outstanding);
+    this.#count(-1, pieces);
+    this.#late.set(
+      stream,
+      pieces.reduce((sum, { length }) => sum + length, 0),
+    );
+  }
+
+  pause(stream: number): void {
+    if (this.#paused.has(stream)) return;
+    this.#paused.add(stream);
+    this.#count(-1, this.#asked.get(stream)?.values() ?? []);
+  }
+
+  resume(stream: number): void {
+    if (this.#paused.delete(stream)) this.#count(1, this.#asked.get(stream)?.values() ?? []);
+  }
+
+  #count(by: 1 | -1, pieces: Iterable<PieceBuffer>): void {
+    for (const { length } of pieces) {
+      this.#inFlightBytes += by * length;
+      this.#requests += by;
+    }
   }
 
   /** Throws Failure('protocol') for bytes beyond what an ended stream was asked for. */

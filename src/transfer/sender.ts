@@ -78,6 +78,7 @@ export class Sender {
       announced: false,
       askedBytes: 0,
       sentBytes: 0,
+      paused: false,
     };
     this.#files.set(stream, file);
     void this.#announceIfSent(stream, file);
@@ -85,6 +86,19 @@ export class Sender {
     this.#early.delete(stream);
     this.#earlyCount -= early.length;
     for (const { lane, frame } of early) lane.handle(frame);
+  }
+
+  /** Nothing more of it is sent until `resume`; what was asked for stays asked for. */
+  pause(stream: number): void {
+    const file = this.#files.get(stream);
+    if (file) file.paused = true;
+  }
+
+  resume(stream: number): void {
+    const file = this.#files.get(stream);
+    if (!file?.paused) return;
+    file.paused = false;
+    for (const lane of this.#lanes) lane.goOn();
   }
 
   /** Withdrawn, cancelled, verified or failed: not one more frame of it. A stream accepted too late is stopped unserved. */

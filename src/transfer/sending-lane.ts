@@ -34,12 +34,15 @@ export interface Served {
   announced: boolean;
   askedBytes: number;
   sentBytes: number;
+  /** What was asked for stays asked for, and nothing of it is sent. */
+  paused: boolean;
 }
 
-/** Pieces [from, to). */
+/** Pieces [from, to), the first of them from `offset` on. */
 interface Range {
   from: number;
   readonly to: number;
+  offset: number;
 }
 
 /** A piece of a file, read and hashed. Its bytes are gone once it was released. */
@@ -53,6 +56,7 @@ interface Prepared {
   readonly stream: number;
   readonly file: Served;
   readonly piece: number;
+  readonly offset: number;
   readonly ready: Promise<SourcePiece | Failure>;
 }
 
@@ -97,10 +101,15 @@ export class SendingLane {
   ask({ stream, from, to }: RequestFrame): boolean {
     const ranges = this.#asked.get(stream) ?? [];
     if (ranges.length >= MAX_REQUESTS_OUTSTANDING) return false;
-    ranges.push({ from, to });
+    ranges.push({ from, to, offset: 0 });
     this.#asked.set(stream, ranges);
-    if (!this.#dead) void this.#run();
+    this.goOn();
     return true;
+  }
+
+  /** A file that was paused no longer is. */
+  goOn(): void {
+    if (!this.#dead) void this.#run();
   }
 
   /** The lane is gone: what was asked on it is asked again elsewhere, or not at all. */
@@ -113,16 +122,26 @@ export class SendingLane {
   /** The next piece to send, read and hashed in the background; files take turns. */
   #prepareNext(): Prepared | undefined {
     for (const [stream, ranges] of this.#asked) {
-      this.#asked.delete(stream);
       const file = this.#owner.file(stream);
+      if (file?.paused) continue;
+      this.#asked.delete(stream);
       const range = ranges[0];
       if (!file || !range) continue;
+      const { offset } = range;
       const piece = range.from++;
+      range.offset = 0;
       if (range.from === range.to) ranges.shift();
       if (ranges.length) this.#asked.set(stream, ranges);
-      return { stream, file, piece, ready: this.#owner.prepare(stream, file, piece) };
+      return { stream, file, piece, offset, ready: this.#owner.prepare(stream, file, piece) };
     }
     return undefined;
+  }
+
+  /** Paused before all of a piece was sent: it is read again for the rest, not kept in memory. */
+  #putBack({ stream, piece }: Prepared, offset: number): void {
+    const ranges = this.#asked.get(stream) ?? [];
+    ranges.unshift({ from: piece, to: piece + 1, offset });
+    this.#asked.set(stream, ranges);
   }
 
   #prepareAhead(prepared: Prepared[]): void {
@@ -152,11 +171,16 @@ export class SendingLane {
     this.#running = false;
   }
 
-  async #sendPiece({ stream, file, piece }: Prepared, bytes: Bytes, hash: Bytes): Promise<void> {
-    for (let offset = 0; offset < bytes.length; offset += this.#port.stepBytes) {
+  async #sendPiece(prepared: Prepared, bytes: Bytes, hash: Bytes): Promise<void> {
+    const { stream, file, piece } = prepared;
+    for (let { offset } = prepared; offset < bytes.length; offset += this.#port.stepBytes) {
       await this.#port.drained();
       // Withdrawn or cancelled while waiting: this very frame does not leave.
       if (this.#dead || this.#owner.file(stream) !== file) return;
+      if (file.paused) {
+        this.#putBack(prepared, offset);
+        return;
+      }
       const part = bytes.subarray(offset, offset + this.#port.stepBytes);
       this.#port.send(encodeData(stream, piece, offset, hash, part, this.#scratch));
       file.sentBytes += part.length;

@@ -80,9 +80,9 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     case 'receive':
       return links.get(data.link)?.receive(data.stream, data.size, data.partial);
     case 'pause':
-      return links.get(data.link)?.pause(data.stream);
+      return links.get(data.link)?.pause(data.way, data.stream);
     case 'resume':
-      return links.get(data.link)?.resume(data.stream);
+      return links.get(data.link)?.resume(data.way, data.stream);
     case 'root':
       return links.get(data.link)?.root(data.stream, data.root);
     case 'stop':

@@ -1,5 +1,7 @@
 // Numbers as people read them.
 
+import type { PausedBy } from '../room/paused.ts';
+
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -44,4 +46,10 @@ export function hoursLeft(seconds: number): string {
   if (seconds <= 0) return 'This room has expired: nobody new comes in.';
   const [amount, unit] = seconds < 5400 ? [Math.ceil(seconds / 60), 'minute'] : [Math.round(seconds / 3600), 'hour'];
   return `The link works for ${count(amount, unit)} more.`;
+}
+
+/** Who has paused a transfer, in words. */
+export function pausedBy({ us, them }: PausedBy, person: string): string {
+  if (us) return them ? 'paused by both of you' : 'paused';
+  return `${person} paused this`;
 }
