@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { toBase64url } from '../protocol/bytes.ts';
-import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER } from '../protocol/limits.ts';
+import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER, MiB } from '../protocol/limits.ts';
 import type { MessageOf, OfferedFile } from '../protocol/messages.ts';
 import { failureOf, settled } from '../testing/expecting.ts';
 import { MemoryChannel, Person } from '../testing/people.ts';
-import { hashInStep } from '../testing/scheduler.ts';
+import { hashInStep, settle } from '../testing/scheduler.ts';
 
 beforeEach(hashInStep);
 afterEach(() => {
@@ -151,6 +151,20 @@ describe('a yes', () => {
   });
 });
 
+test('a file that another tab goes on with is begun anew, and its record left to that tab', async () => {
+  const { bob, channel, view } = bobAndAlice();
+  bob.journal.note('theirs', { peer: 'alice', path: 'a.bin', size: 2 * MiB, modified: 0 });
+  await bob.hear(channel, offerOf(fileOf({ path: 'a.bin', size: 2 * MiB })));
+  await settle();
+  const [{ id, hasPartial } = { id: '', hasPartial: false }] = view();
+  expect(hasPartial).toBe(true);
+  bob.incoming.accept([id]);
+  bob.incoming.handleNotKept(bob.engine.last('receive'));
+  expect(view()[0]).toMatchObject({ state: 'receiving', bytes: 0 });
+  bob.incoming.cancel(id);
+  expect([...bob.journal.noted.keys()]).toEqual(['theirs']);
+});
+
 describe('one person may offer', () => {
   test('10,000 files, and no more', async () => {
     const { bob, channel, view } = bobAndAlice();
@@ -166,5 +180,17 @@ describe('one person may offer', () => {
     for (let i = 0; i < MAX_OFFERS_PER_PEER; i++) await bob.hear(channel, offerOf(fileOf()));
     expect(await settled(bob.hear(channel, offerOf(fileOf())))).toEqual(failureOf('protocol'));
     expect(view()).toHaveLength(MAX_OFFERS_PER_PEER);
+  });
+
+  test('as often as they like, if they take it back each time', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    for (let i = 0; i < MAX_OFFERS_PER_PEER + 10; i++) {
+      const files = Array.from({ length: 20 }, () => fileOf());
+      await bob.hear(channel, offerOf(...files));
+      await bob.hear(channel, { type: 'withdraw', fileIds: files.map(({ fileId }) => fileId) });
+    }
+    expect(view()).toHaveLength(MAX_FILES_PER_PEER);
+    await bob.hear(channel, offerOf(fileOf()));
+    expect(view().at(-1)?.state).toBe('offered');
   });
 });

@@ -375,6 +375,14 @@ export class IncomingFiles {
     this.#givers.get(file.peer)?.verified.add({ fileId: file.offered.fileId, root }, alone);
   }
 
+  /** Its partial file is another tab's: what becomes of the file here is no business of that one's. */
+  handleNotKept(transfer: Transfer): void {
+    const file = this.#byTransfer.get(transferKey(transfer));
+    if (!file) return;
+    file.partial = undefined;
+    file.bytes = 0;
+  }
+
   /** There is no room for the rest of it: it waits until the person made some. */
   handleFull(transfer: Transfer): void {
     const file = this.#byTransfer.get(transferKey(transfer));

@@ -514,6 +514,7 @@ export class Room {
       served: (transfer, root) => this.#act(() => this.#outgoing.handleServed(transfer, root)),
       staged: (transfer, root, file) => this.#act(() => this.#incoming.handleStaged(transfer, root, file)),
       full: (transfer) => this.#act(() => this.#incoming.handleFull(transfer)),
+      notKept: (transfer) => this.#act(() => this.#incoming.handleNotKept(transfer)),
       failed: (transfer, failure) =>
         this.#act(() =>
           (transfer.way === 'out' ? this.#outgoing : this.#incoming).handleTransferFailed(transfer, failure),

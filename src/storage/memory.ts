@@ -70,6 +70,7 @@ class MemoryStaging implements Staging {
       return Promise.resolve();
     };
     return {
+      isKept: name !== undefined,
       held: new HashList(room.hashes.bytes.length / HASH_BYTES, room.hashes.bytes),
       write: (at, bytes) => whole?.bytes.set(bytes, at),
       note: (piece, hash) => name !== undefined && whole?.hashes.set(piece, hash),

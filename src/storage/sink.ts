@@ -16,6 +16,8 @@ export interface PartialFile {
 export interface Sink {
   /** The pieces of an earlier session that are still there, read and hashed again. */
   readonly held: HashList;
+  /** Whether it can be opened again under its name; a partial file that somebody else has open is begun anew, and is not. */
+  readonly isKept: boolean;
   /** Writes bytes at an offset. Throws Failure `disk-full` or `memory-full`. */
   write(at: number, bytes: Bytes): void;
   /** A whole piece was written: noted beside a partial file. */

@@ -40,6 +40,7 @@ async function openFile(folder: FileSystemDirectoryHandle, name: string): Promis
 /** A file that is gone with its page. */
 class PageSink implements Sink {
   readonly held = new HashList(0);
+  readonly isKept = false;
   readonly #folder: FileSystemDirectoryHandle;
   readonly #data: Opened;
 
@@ -74,6 +75,7 @@ class PageSink implements Sink {
 
 /** A file that can be gone on with. */
 class PartialSink implements Sink {
+  readonly isKept = true;
   readonly held: HashList;
   readonly #folder: FileSystemDirectoryHandle;
   readonly #data: Opened;

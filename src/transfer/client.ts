@@ -16,6 +16,8 @@ export interface EngineEvents {
   staged(transfer: Transfer, root: Bytes, file: File): void;
   /** There is no room for more of a received file: it waits as if paused. */
   full(transfer: Transfer): void;
+  /** Another tab has the partial file this one was to go on with: it begins anew here, and is not kept. */
+  notKept(transfer: Transfer): void;
   failed(transfer: Transfer, failure: Failure): void;
   /** A lane that is not a link's first is gone. */
   laneClosed(lane: number): void;
@@ -149,6 +151,8 @@ export class TransferWorker implements Engine {
         return this.events?.staged(message, message.root, message.file);
       case 'full':
         return this.events?.full(message);
+      case 'not-kept':
+        return this.events?.notKept(message);
       case 'failed':
         return this.events?.failed(message, failure(message));
       case 'lane-closed':

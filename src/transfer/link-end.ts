@@ -122,7 +122,8 @@ export class LinkEnd {
       const sink = this.#staging.then((place) => place.open(size, partial));
       this.#sinks.set(stream, sink);
       sink.then(
-        ({ held }) => {
+        ({ held, isKept }) => {
+          if (partial && !isKept) this.#tell({ type: 'not-kept', ...this.#transfer('in', stream) });
           // Stopped while its place was made: not asked for.
           if (this.#sinks.get(stream) !== sink) return;
           this.#receiver.receive(stream, size, { held, paused: this.#paused.has(stream) });

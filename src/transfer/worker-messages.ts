@@ -64,6 +64,8 @@ export type FromWorker =
   | ({ readonly type: 'staged'; readonly root: Bytes; readonly file: File } & Transfer)
   /** There is no room for more of it: it waits until `resume`. */
   | ({ readonly type: 'full' } & Transfer)
+  /** Its partial file is somebody else's: another tab goes on with it, and this one begins anew. */
+  | ({ readonly type: 'not-kept' } & Transfer)
   | ({ readonly type: 'failed'; readonly code: FailureCode; readonly detail: string } & Transfer)
   /** A lane closed under us. Of a link's first lane a fault of the link is told instead. */
   | { readonly type: 'lane-closed'; readonly lane: number }
