@@ -93,6 +93,7 @@ export class MemoryLink {
     });
     this.receiver = new Receiver({
       hash,
+      now: () => scheduler.nowMs,
       write: (stream, { at, bytes }) => this.#write(stream, at, bytes),
       whole: (stream) => {
         const [staged, sent] = [this.#taking.get(stream)?.staged, this.#files.get(stream)?.content];

@@ -96,6 +96,7 @@ export function resumedLink(scheduler: Scheduler, { ordered, maxDelayMs, stepByt
     after: (ms, then) => scheduler.after(ms, then),
   });
   const receiver = new Receiver({
+    now: () => scheduler.nowMs,
     write: async (stream, { at, bytes }) => {
       staged.get(stream)?.set(bytes, at);
       await scheduler.pause(2);

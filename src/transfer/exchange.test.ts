@@ -143,6 +143,7 @@ async function moved(file: {
   const root = await new Promise<Bytes>((whole, reject) => {
     const failed = (_: number, failure: Error) => reject(failure);
     const receiver = new Receiver({
+      now: () => 0,
       hash: (bytes) => Promise.resolve(sha256Now(bytes)),
       write: () => Promise.resolve(),
       whole: (_, root) => whole(root),

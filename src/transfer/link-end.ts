@@ -67,6 +67,7 @@ export class LinkEnd {
     this.#receiver = new Receiver(
       {
         hash: sha256,
+        now: () => performance.now(),
         write: async (stream, { index, at, bytes, hash }) => {
           const sink = await this.#sinks.get(stream);
           sink?.write(at, bytes);

@@ -70,6 +70,8 @@ const MAX_POOLED_BYTES = 8 * MiB;
 export class PieceBuffer {
   readonly length: number;
   readonly #pool: PiecePool;
+  #missingBytes: number;
+  #isGivenUp = false;
   #bytes: Bytes | undefined;
   #hash: Bytes | undefined;
   readonly #seen: Uint8Array;
@@ -78,6 +80,7 @@ export class PieceBuffer {
   constructor(length: number, pool = new PiecePool()) {
     this.length = length;
     this.#pool = pool;
+    this.#missingBytes = length;
     this.#missingUnits = Math.ceil(length / FRAME_UNIT_BYTES);
     this.#seen = new Uint8Array(this.#missingUnits);
   }
@@ -92,12 +95,28 @@ export class PieceBuffer {
       this.#seen[unit] = 1;
       this.#missingUnits--;
     }
+    this.#missingBytes -= frame.bytes.length;
+    if (this.#isGivenUp) return this.#missingUnits === 0;
     // Memory is taken when bytes come, not when they are asked for.
     this.#bytes ??= this.#pool.take(this.length);
     this.#bytes.set(frame.bytes, frame.offset);
     // A copy: the frame's own memory is let go.
     if (frame.hash) this.#hash = frame.hash.slice();
     return this.#missingUnits === 0;
+  }
+
+  get missingBytes(): number {
+    return this.#missingBytes;
+  }
+
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
+  /** It came on another lane: what still comes of it here is counted and dropped. */
+  giveUp(): void {
+    this.#isGivenUp = true;
+    this.release();
   }
 
   /** The whole piece and the hash its sender gave. Only after `fill` returned true. */

@@ -18,7 +18,7 @@ const WINDOW_BYTES = windowBytes(MiB);
 beforeEach(hashInStep);
 afterEach(() => vi.restoreAllMocks());
 
-function receiverOf(port: Partial<ReceiverPort> = {}) {
+function receiverOf(port: Partial<ReceiverPort> = {}, leastAheadBytes = Infinity) {
   const asked: [stream: number, piece: number][] = [];
   const written: Bytes[] = [];
   const write = vi.fn<ReceiverPort['write']>((_stream, { bytes }) => {
@@ -27,13 +27,19 @@ function receiverOf(port: Partial<ReceiverPort> = {}) {
     return Promise.resolve();
   });
   const told = { full: vi.fn(), whole: vi.fn(), failed: vi.fn(), fault: vi.fn() };
-  const receiver = new Receiver({ hash: sha256, write, ...told, ...port });
+  // Lanes that are asked for all that their window has room for, unless a test is about that.
+  const clock = { nowMs: 0 };
+  const receiver = new Receiver(
+    { now: () => clock.nowMs, hash: sha256, write, ...told, ...port },
+    new PageWindow(),
+    leastAheadBytes,
+  );
   const addLane = (took = asked) =>
     receiver.addLane((bytes) => {
       const frame = decodeFrame(bytes.buffer);
       if (frame.kind === 'request') took.push([frame.stream, frame.from]);
     });
-  return { receiver, lane: addLane(), addLane, asked, write, written, ...told };
+  return { receiver, lane: addLane(), addLane, clock, asked, write, written, ...told };
 }
 
 /** The frames of a piece of the noise every file here is made of. */
@@ -429,8 +435,16 @@ describe('the window of a page', () => {
     const page = new PageWindow();
     const asked: number[] = [];
     for (const link of [0, 1, 2, 3]) {
-      const unused = { hash: sha256, write: vi.fn(), whole: vi.fn(), full: vi.fn(), failed: vi.fn(), fault: vi.fn() };
-      const receiver = new Receiver(unused, page);
+      const unused = {
+        now: () => 0,
+        hash: sha256,
+        write: vi.fn(),
+        whole: vi.fn(),
+        full: vi.fn(),
+        failed: vi.fn(),
+        fault: vi.fn(),
+      };
+      const receiver = new Receiver(unused, page, Infinity);
       // Pieces of 8 MiB, two of which a lane would ask for.
       for (let lane = 0; lane < 2; lane++) receiver.addLane(() => (asked[link] = (asked[link] ?? 0) + 8));
       receiver.receive(1, 100 * 1024 * MiB);
@@ -441,8 +455,96 @@ describe('the window of a page', () => {
 
   test('is what a link that is over had no more', () => {
     const page = new PageWindow();
-    const unused = { hash: sha256, write: vi.fn(), whole: vi.fn(), full: vi.fn(), failed: vi.fn(), fault: vi.fn() };
+    const unused = {
+      now: () => 0,
+      hash: sha256,
+      write: vi.fn(),
+      whole: vi.fn(),
+      full: vi.fn(),
+      failed: vi.fn(),
+      fault: vi.fn(),
+    };
     new Receiver(unused, page).close();
     expect(page.links.size).toBe(0);
   });
+});
+
+describe('a lane', () => {
+  /** Two lanes on which a file was asked for, and what each was asked for. */
+  function twoLanes(size: number) {
+    const taken: [first: [number, number][], second: [number, number][]] = [[], []];
+    const made = receiverOf({}, 512 * KiB);
+    const first = made.addLane(taken[0]);
+    const second = made.addLane(taken[1]);
+    made.lane.close();
+    made.receiver.receive(1, size);
+    return { ...made, first, second, taken };
+  }
+
+  test('is asked for a piece at a time until it is known to be fast, and then for what it brings in a second', async () => {
+    const { first, second, taken, clock } = twoLanes(32 * MiB);
+    expect(taken).toEqual([[[1, 0]], [[1, 1]]]);
+    const frames = await framesOf(1, 32 * MiB, 0);
+    clock.nowMs = 4_000;
+    for (const frame of frames.slice(0, 4)) first.handle(frame);
+    expect(taken[0], 'half a MiB is still to come').toHaveLength(1);
+    for (const frame of frames.slice(4)) first.handle(frame);
+    expect(taken[0], 'a quarter of a MiB a second').toHaveLength(2);
+    for (const piece of [1, 3, 4, 5, 6]) {
+      clock.nowMs += 10;
+      await deliver(second, 1, 32 * MiB, piece);
+    }
+    expect(taken[1].length, 'over a MiB a second').toBeGreaterThan(6);
+  });
+
+  test('that is slow does not keep everybody waiting at the end: what it owes is asked for on a faster one too', async () => {
+    const { first, second, taken, clock, written, whole, fault, receiver } = twoLanes(4 * MiB);
+    clock.nowMs = 1_000;
+    second.handle((await framesOf(1, 4 * MiB, 1))[0] as DataFrame);
+    for (const piece of [0, 2, 3]) {
+      clock.nowMs += 100;
+      await deliver(first, 1, 4 * MiB, piece);
+    }
+    clock.nowMs = 20_000;
+    second.handle((await framesOf(1, 4 * MiB, 1))[1] as DataFrame);
+    expect(taken).toEqual([
+      [
+        [1, 0],
+        [1, 2],
+        [1, 3],
+        [1, 1],
+      ],
+      [[1, 1]],
+    ]);
+    await deliver(first, 1, 4 * MiB, 1);
+    // What still comes on the slow one is dropped, and harms nobody.
+    for (const frame of (await framesOf(1, 4 * MiB, 1)).slice(2)) second.handle(frame);
+    await settle();
+    receiver.handleRoot(1, await rootOfNoise(4 * MiB));
+    await settle();
+    expect([written.length, whole.mock.calls.length, fault.mock.calls]).toEqual([4, 1, []]);
+  });
+
+  test.each(['fast', 'slow'] as const)(
+    'that is the %s of two with a copy, and closes, leaves it to the other',
+    async (gone) => {
+      const { first, second, taken, clock, written } = twoLanes(3 * MiB);
+      clock.nowMs = 1_000;
+      const frames = await framesOf(1, 3 * MiB, 1);
+      second.handle(frames[0] as DataFrame);
+      for (const piece of [0, 2]) {
+        clock.nowMs += 100;
+        await deliver(first, 1, 3 * MiB, piece);
+      }
+      clock.nowMs = 20_000;
+      second.handle(frames[1] as DataFrame);
+      expect(taken[0].at(-1)).toEqual([1, 1]);
+      (gone === 'fast' ? first : second).close();
+      if (gone === 'fast') for (const frame of frames.slice(2)) second.handle(frame);
+      else for (const frame of frames) first.handle(frame);
+      await settle();
+      expect(written).toHaveLength(3);
+      expect(taken.flat().filter(([, piece]) => piece === 1)).toHaveLength(2);
+    },
+  );
 });

@@ -12,11 +12,13 @@ import { HASH_BYTES, HashList } from '../protocol/hash-list.ts';
 import { MAX_HAVE_HASHES } from '../protocol/limits.ts';
 import { manifestOf, pieceLength, rootOf, type Manifest } from './manifest.ts';
 import { PieceBuffer, PiecePool, PieceQueue } from './pieces.ts';
-import { ReceivingLane } from './receiving-lane.ts';
+import { LEAST_AHEAD_BYTES, ReceivingLane, type Owed } from './receiving-lane.ts';
 import { PageWindow, windowBytes } from './window.ts';
 
 export interface ReceiverPort {
   hash(bytes: Bytes): Promise<Bytes>;
+  /** Monotonic milliseconds. */
+  now(): number;
   /** Puts a checked piece into staging; its memory is used again afterwards. Throws Failure (`disk-full`, `memory-full`). */
   write(stream: number, piece: CheckedPiece): Promise<void>;
   /** Every byte is in staging and the root is the one the sender named. */
@@ -48,6 +50,8 @@ interface Receiving {
   readonly manifest: Manifest;
   readonly queue: PieceQueue;
   readonly askedTwice: Set<number>;
+  /** Both copies of pieces that a faster lane was asked for too, by index. */
+  readonly twins: Map<number, readonly PieceBuffer[]>;
   readonly hashes: HashList;
   /** Told in `have`, and not yet said to differ. */
   readonly held: Set<number>;
@@ -57,10 +61,15 @@ interface Receiving {
   root: Bytes | undefined;
 }
 
+/** A piece is asked for on a second lane when that takes less than half of what it would, and the wait is worth a word. */
+const WORTH_TWICE = 2;
+const MIN_WAIT_SECONDS = 0.5;
+
 /** Every file of a link that is being received. */
 export class Receiver {
   readonly #port: ReceiverPort;
   readonly #page: PageWindow;
+  readonly #leastAheadBytes: number;
   readonly #pool = new PiecePool();
   readonly #files = new Map<number, Receiving>();
   readonly #lanes = new Set<ReceivingLane>();
@@ -68,21 +77,26 @@ export class Receiver {
   #unwrittenBytes = 0;
   #dead = false;
 
-  /** `page`: the window of all links together. */
-  constructor(port: ReceiverPort, page = new PageWindow()) {
+  /** `page`: the window of all links together. `leastAheadBytes`: what a lane is asked for ahead before it is known to be fast. */
+  constructor(port: ReceiverPort, page = new PageWindow(), leastAheadBytes = LEAST_AHEAD_BYTES) {
     this.#port = port;
+    this.#leastAheadBytes = leastAheadBytes;
     this.#page = page;
     page.links.add(this);
   }
 
   /** Another lane to ask on; `send` takes encoded frames. The first one stays until the link is over. */
   addLane(send: (frame: Bytes) => void): ReceivingLane {
-    const lane: ReceivingLane = new ReceivingLane({
-      data: (frame) => this.#handleData(lane, frame),
-      differs: (frame) => this.#handleDiffers(frame),
-      send,
-      closed: (owed) => this.#laneClosed(lane, owed),
-    });
+    const lane: ReceivingLane = new ReceivingLane(
+      {
+        data: (frame) => this.#handleData(lane, frame),
+        differs: (frame) => this.#handleDiffers(frame),
+        send,
+        now: () => this.#port.now(),
+        closed: (owed) => this.#laneClosed(lane, owed),
+      },
+      this.#leastAheadBytes,
+    );
     this.#lanes.add(lane);
     if (this.#lanes.size === 1) for (const [stream, file] of this.#files) this.#tellHeld(stream, file);
     this.#pull();
@@ -114,6 +128,7 @@ export class Receiver {
       ...{ manifest, hashes, paused, held: new Set(known) },
       queue: new PieceQueue(manifest.pieces, new Set(known)),
       askedTwice: new Set(),
+      twins: new Map(),
       unstaged: manifest.pieces,
       stagedBytes: 0,
       root: undefined,
@@ -210,7 +225,13 @@ export class Receiver {
         return;
       }
       const piece = lane.fill(frame);
-      if (!piece) return;
+      if (!piece || piece.isGivenUp) {
+        // What is on its way got less: it may be the time for more.
+        this.#pull();
+        return;
+      }
+      for (const twin of file.twins.get(frame.piece) ?? []) if (twin !== piece) twin.giveUp();
+      file.twins.delete(frame.piece);
       this.#unwrittenBytes += piece.length;
       void this.#stage(frame.stream, file, frame.piece, piece).finally(() => {
         piece.release();
@@ -225,9 +246,13 @@ export class Receiver {
   }
 
   /** What a lane owed is asked for again, on another. */
-  #laneClosed(lane: ReceivingLane, owed: Iterable<[stream: number, piece: number]>): void {
+  #laneClosed(lane: ReceivingLane, owed: readonly Owed[]): void {
     this.#lanes.delete(lane);
-    for (const [stream, piece] of owed) this.#files.get(stream)?.queue.giveBack(piece);
+    for (const { stream, index, piece } of owed) {
+      const file = this.#files.get(stream);
+      // Its twin is on its way, or came.
+      if (file && !file.twins.delete(index) && !piece.isGivenUp) file.queue.giveBack(index);
+    }
     this.#pull();
   }
 
@@ -294,10 +319,12 @@ export class Receiver {
 
   #pullOne(lane: ReceivingLane): boolean {
     const next = this.#nextFile();
-    if (!next) return false;
+    if (!next) return this.#helpOut(lane);
     const [stream, file, index] = next;
     const length = pieceLength(file.manifest, index);
     const window = windowBytes(file.manifest.pieceBytes, this.#lanes.size);
+    // Another copy of it may still come there: the two could not be told apart.
+    if (lane.owes(stream, index)) return false;
     if (!lane.hasRoom(length, window) || this.heldBytes + length > 2 * window * this.#lanes.size) return false;
     if (!this.#page.hasRoom(this.heldBytes, length)) return false;
     file.queue.take();
@@ -306,6 +333,24 @@ export class Receiver {
     this.#files.set(stream, file);
     lane.ask(stream, index, new PieceBuffer(length, this.#pool));
     return true;
+  }
+
+  /** At the end a slow lane would keep everybody waiting for what it owes: a faster one that has nothing to do is asked for it too. */
+  #helpOut(lane: ReceivingLane): boolean {
+    if (!lane.isIdle) return false;
+    for (const slow of [...this.#lanes].sort((a, b) => (b.secondsFor() ?? 0) - (a.secondsFor() ?? 0))) {
+      const [last] = slow.owed().filter(({ stream, index }) => !this.#files.get(stream)?.twins.has(index));
+      const file = last && this.#files.get(last.stream);
+      if (!file || last.piece.isGivenUp) continue;
+      const there = slow.secondsFor();
+      const here = lane.secondsFor(last.piece.length);
+      if (there === undefined || here === undefined || there < WORTH_TWICE * here + MIN_WAIT_SECONDS) return false;
+      const twin = new PieceBuffer(last.piece.length, this.#pool);
+      file.twins.set(last.index, [last.piece, twin]);
+      lane.ask(last.stream, last.index, twin);
+      return true;
+    }
+    return false;
   }
 
   #nextFile(): [stream: number, file: Receiving, piece: number] | undefined {

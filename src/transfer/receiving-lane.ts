@@ -3,7 +3,8 @@
 import { type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
 import { encodeRequest, type DataFrame, type DiffersFrame } from '../protocol/frames.ts';
-import { MAX_REQUESTS_OUTSTANDING } from '../protocol/limits.ts';
+import { KiB, MAX_REQUESTS_OUTSTANDING } from '../protocol/limits.ts';
+import { LaneRate } from './lane-rate.ts';
 import { type PieceBuffer } from './pieces.ts';
 
 /** What a lane asks of its receiver. */
@@ -11,9 +12,23 @@ interface LaneOwner {
   data(frame: DataFrame): void;
   differs(frame: DiffersFrame): void;
   send(frame: Bytes): void;
+  /** Monotonic milliseconds. */
+  now(): number;
   /** The lane closed, owing these pieces. */
-  closed(owed: Iterable<[stream: number, piece: number]>): void;
+  closed(owed: readonly Owed[]): void;
 }
+
+/** A piece that was asked for on a lane and is not whole. */
+export interface Owed {
+  readonly stream: number;
+  readonly index: number;
+  readonly piece: PieceBuffer;
+}
+
+/** A lane is asked for more when less than it brings in this time is on its way: slow ones are not given much they would keep. */
+const AHEAD_SECONDS = 1;
+/** But never less than this, or it would run dry between two looks. */
+export const LEAST_AHEAD_BYTES = 512 * KiB;
 
 export class ReceivingLane {
   readonly #owner: LaneOwner;
@@ -23,12 +38,17 @@ export class ReceivingLane {
   readonly #paused = new Set<number>();
   /** Bytes that may still arrive for streams that ended, by stream. */
   readonly #late = new Map<number, number>();
+  readonly #leastAheadBytes: number;
+  readonly #rate = new LaneRate();
   #inFlightBytes = 0;
+  /** Of those, what did not come yet. */
+  #awaitedBytes = 0;
   #requests = 0;
   #dead = false;
 
-  constructor(owner: LaneOwner) {
+  constructor(owner: LaneOwner, leastAheadBytes: number) {
     this.#owner = owner;
+    this.#leastAheadBytes = leastAheadBytes;
   }
 
   /** Bytes asked for and not yet whole, but for what is paused. */
@@ -46,8 +66,33 @@ export class ReceivingLane {
     this.#owner.send(frame);
   }
 
+  get isIdle(): boolean {
+    return !this.#dead && this.#requests === 0;
+  }
+
+  /** Whether it is the time to ask for `length` more on it, and its window has room for that. */
   hasRoom(length: number, window: number): boolean {
-    return !this.#dead && this.#requests < MAX_REQUESTS_OUTSTANDING && this.#inFlightBytes + length <= window;
+    if (this.#dead || this.#requests >= MAX_REQUESTS_OUTSTANDING || this.#inFlightBytes + length > window) return false;
+    const rate = this.#rate.bytesPerSecond(this.#owner.now()) ?? 0;
+    return this.#awaitedBytes < Math.max(this.#leastAheadBytes, rate * AHEAD_SECONDS);
+  }
+
+  /** In how many seconds all that was asked on it will have come, and `more` bytes; undefined while nobody can say. */
+  secondsFor(more = 0): number | undefined {
+    const rate = this.#rate.bytesPerSecond(this.#owner.now());
+    return rate && (this.#awaitedBytes + more) / rate;
+  }
+
+  owes(stream: number, index: number): boolean {
+    return this.#asked.get(stream)?.has(index) ?? false;
+  }
+
+  /** What it owes of files that are not paused, the last asked for first. */
+  owed(): Owed[] {
+    return [...this.#asked]
+      .filter(([stream]) => !this.#paused.has(stream))
+      .flatMap(([stream, pieces]) => [...pieces].map(([index, piece]) => ({ stream, index, piece })))
+      .reverse();
   }
 
   ask(stream: number, index: number, piece: PieceBuffer): void {
@@ -63,9 +108,13 @@ export class ReceivingLane {
     const pieces = this.#asked.get(frame.stream);
     const piece = pieces?.get(frame.piece);
     if (!piece) throw new Failure('protocol', 'piece never asked for');
-    if (!piece.fill(frame)) return undefined;
+    const isWhole = piece.fill(frame);
+    this.#rate.add(this.#owner.now(), frame.bytes.length);
+    const counts = !this.#paused.has(frame.stream);
+    if (counts) this.#awaitedBytes -= frame.bytes.length;
+    if (!isWhole) return undefined;
     pieces?.delete(frame.piece);
-    if (!this.#paused.has(frame.stream)) this.#count(-1, [piece]);
+    if (counts) this.#count(-1, [piece]);
     return piece;
   }
 
@@ -92,10 +141,13 @@ export class ReceivingLane {
   }
 
   #count(by: 1 | -1, pieces: Iterable<PieceBuffer>): void {
-    for (const { length } of pieces) {
+    for (const { length, missingBytes } of pieces) {
       this.#inFlightBytes += by * length;
+      this.#awaitedBytes += by * missingBytes;
       this.#requests += by;
     }
+    if (this.#requests) this.#rate.busy(this.#owner.now());
+    else this.#rate.idle(this.#owner.now());
   }
 
   /** Throws Failure('protocol') for bytes beyond what an ended stream was asked for. */
@@ -109,9 +161,8 @@ export class ReceivingLane {
   close(): void {
     if (this.#dead) return;
     this.#dead = true;
-    const owed = [...this.#asked].flatMap(([stream, pieces]) =>
-      [...pieces.keys()].map((piece): [number, number] => [stream, piece]),
-    );
+    this.#paused.clear();
+    const owed = this.owed();
     this.#asked.clear();
     this.#inFlightBytes = 0;
     this.#owner.closed(owed);

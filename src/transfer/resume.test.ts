@@ -14,6 +14,7 @@ import { changedIn, hashesOf, resumedLink, sha256Now, type ResumedFile } from '.
 import { hashInStep, Scheduler, settle } from '../testing/scheduler.ts';
 import { manifestOf, rootOf } from './manifest.ts';
 import { Receiver, type ReceiverPort } from './receiver.ts';
+import { PageWindow } from './window.ts';
 import { Sender, type SenderPort } from './sender.ts';
 import { windowBytes } from './window.ts';
 
@@ -66,7 +67,11 @@ function senderOf({
 /** A receiver, and the frames it sent. */
 function receiverOf(port: Partial<ReceiverPort> = {}) {
   const told = { full: vi.fn(), whole: vi.fn(), failed: vi.fn(), fault: vi.fn() };
-  const receiver = new Receiver({ hash: sha256, write: () => Promise.resolve(), ...told, ...port });
+  const receiver = new Receiver(
+    { now: () => 0, hash: sha256, write: () => Promise.resolve(), ...told, ...port },
+    new PageWindow(),
+    Infinity,
+  );
   const addLane = () => {
     const sent: Frame[] = [];
     const lane = receiver.addLane((bytes) => sent.push(decodeFrame(bytes.slice().buffer)));
