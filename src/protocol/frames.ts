@@ -1,4 +1,4 @@
-// The binary frames of a lane's data channel (docs/protocol.md §5). A decoder here either returns a checked frame or
+// The binary frames of a lane's data channel (docs/protocol.md §6). A decoder here either returns a checked frame or
 // throws Failure('protocol'); it never reads past the end and never copies file bytes.
 
 import { type Bytes } from './bytes.ts';

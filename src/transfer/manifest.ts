@@ -1,4 +1,4 @@
-// How a file of a given size is cut into pieces (docs/protocol.md §5), and the root that names its content.
+// How a file of a given size is cut into pieces (docs/protocol.md §6), and the root that names its content.
 
 import { concat, context, sha256, u64, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
