@@ -126,6 +126,7 @@ for (const size of [SIZE, MiB]) {
       await bob.accept('film.mp4');
       if (size <= MiB) {
         await expect.poll(() => bob.stagedFiles()).toHaveLength(1);
+        await expect.poll(() => alice.dataBytes()).toBeGreaterThan(MiB / 2);
         await bob.incoming('film.mp4').getByTestId('cancel').click();
       }
       await bob.sees('film.mp4', 'declined');
@@ -153,6 +154,7 @@ for (const size of [SIZE, MiB]) {
       await bob.accept('film.mp4');
       if (size <= MiB) {
         await expect.poll(() => bob.stagedFiles()).toHaveLength(1);
+        await expect.poll(() => alice.dataBytes()).toBeGreaterThan(MiB / 2);
         await alice.outgoing('film.mp4').getByTestId('withdraw').click();
       }
       await bob.sees('film.mp4', 'withdrawn');
