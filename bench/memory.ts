@@ -1,11 +1,12 @@
 // What a transfer costs in memory: the peak of each page's renderer over its idle figure, private bytes, for a file of
 // 256 MiB and one of 2 GiB between two Chromium processes.
 
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Person } from '../e2e/person.ts';
+import { privateBytes, renderers } from '../e2e/processes.ts';
 import { Server } from '../e2e/server.ts';
 import { parseSize, round, writeRandomFile } from './measure.ts';
 
@@ -13,42 +14,6 @@ const MiB = 2 ** 20;
 const SAMPLE_MS = 100;
 const QUIET_MS = 3_000;
 const TRANSFER_MS = 600_000;
-
-/** Private bytes of a process (`/proc/<pid>/smaps_rollup`); 0 once it is gone. */
-async function privateBytes(pid: string): Promise<number> {
-  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
-  return [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kB]) => sum + Number(kB) * 1024, 0);
-}
-
-interface Process {
-  readonly parent: string;
-  readonly commandLine: string;
-}
-
-async function processes(): Promise<Map<string, Process>> {
-  const found = new Map<string, Process>();
-  for (const pid of await readdir('/proc')) {
-    const [stat, commandLine] = await Promise.all(
-      ['stat', 'cmdline'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')),
-    );
-    // The second field is a name in brackets, which may hold anything.
-    const [, parent = ''] = /^.*\) \w (\d+)/s.exec(stat ?? '') ?? [];
-    if (parent) found.set(pid, { parent, commandLine: commandLine ?? '' });
-  }
-  return found;
-}
-
-/** The renderer processes of the browser that runs on this profile. */
-async function renderers(profile: string): Promise<string[]> {
-  const all = await processes();
-  const isOurs = (pid: string): boolean => {
-    const found = all.get(pid);
-    return found !== undefined && (found.commandLine.includes(profile) || isOurs(found.parent));
-  };
-  return [...all]
-    .filter(([pid, { commandLine }]) => commandLine.includes('--type=renderer') && isOurs(pid))
-    .map(([pid]) => pid);
-}
 
 /** Watches a browser's renderers until it is stopped; then how far the one that grew most went over what it had. */
 async function watch(profile: string): Promise<() => number> {

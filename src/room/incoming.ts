@@ -53,7 +53,7 @@ export interface StagedFile {
   /** Folders and name, sanitised, joined by `/`. */
   readonly path: string;
   readonly modified: number;
-  readonly file: File;
+  readonly file: Blob;
 }
 
 interface Incoming {
@@ -62,6 +62,8 @@ interface Incoming {
   offered: OfferedFile;
   readonly folder: string;
   readonly name: string;
+  /** What its name says, found out once: there may be thousands, and every look asks. */
+  readonly named: Pick<IncomingView, 'stem' | 'extension' | 'risk' | 'warning'>;
   /** The offer's hash in this session; undefined once that session is over. */
   hash: string | undefined;
   state: IncomingState;
@@ -74,7 +76,7 @@ interface Incoming {
   partial: string | undefined;
   /** What it was doing when its link broke: it goes on with that by itself when the same file is offered again. */
   again: 'receiving' | 'paused' | undefined;
-  file: File | undefined;
+  file: Blob | undefined;
   /** What `verified` says, once it is. */
   root: string | undefined;
   /** Set while a decline can still be taken back. */
@@ -129,12 +131,10 @@ export class IncomingFiles {
       id: file.id,
       peer: file.peer,
       name: file.name,
-      ...splitExtension(file.name),
+      ...file.named,
       folder: file.folder,
       size: file.offered.size,
       type: file.offered.type,
-      risk: riskOf(file.name),
-      warning: nameWarning(file.name),
       state: file.state,
       bytes: file.bytes,
       bytesPerSecond: file.state === 'receiving' ? file.meter.bytesPerSecond(this.#now()) : undefined,
@@ -357,21 +357,26 @@ export class IncomingFiles {
   }
 
   /** Every byte is here and its root is the one that was named. */
-  handleStaged(transfer: Transfer, root: Bytes, staged: File): void {
+  handleStaged(transfer: Transfer, root: Bytes, staged: Blob): void {
     const file = this.#byTransfer.get(transferKey(transfer));
     if (!file) return;
     file.state = 'verified';
     file.bytes = file.offered.size;
     file.file = staged;
     file.root = toBase64url(root);
+    // Nothing more is heard of it, and nobody who looks for what is on its way need pass over it.
+    this.#byTransfer.delete(transferKey(transfer));
     this.#sayVerified(file, file.root);
   }
 
   /** Once when it is true, and again to a sender who comes back and may not have heard it. */
   #sayVerified(file: Incoming, root: string): void {
-    const alone = ![...this.#byTransfer.values()].some(
-      (other) => other.peer === file.peer && other.state === 'receiving',
-    );
+    let alone = true;
+    for (const { peer, state } of this.#byTransfer.values()) {
+      if (peer !== file.peer || state !== 'receiving') continue;
+      alone = false;
+      break;
+    }
     this.#givers.get(file.peer)?.verified.add({ fileId: file.offered.fileId, root }, alone);
   }
 
@@ -459,12 +464,14 @@ export class IncomingFiles {
 
   #incoming(id: string, peer: string, offered: OfferedFile, hash: string): Incoming {
     const parts = safePath(offered.path);
+    const name = uniqueName(parts.at(-1) ?? 'file', this.#names);
     return {
       id,
       peer,
       offered,
       folder: parts.slice(0, -1).join('/'),
-      name: uniqueName(parts.at(-1) ?? 'file', this.#names),
+      name,
+      named: { ...splitExtension(name), risk: riskOf(name), warning: nameWarning(name) },
       hash,
       state: 'offered',
       bytes: 0,

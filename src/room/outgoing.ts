@@ -276,7 +276,12 @@ export class OutgoingFiles {
     found.delivery.root = root;
     found.delivery.bytes = found.file.file.size;
     const { peer, fileId } = found.delivery;
-    const alone = ![...this.#byTransfer.values()].some(({ delivery }) => delivery.peer === peer && !delivery.root);
+    let alone = true;
+    for (const { delivery } of this.#byTransfer.values()) {
+      if (delivery.peer !== peer || delivery.root) continue;
+      alone = false;
+      break;
+    }
     this.#audience.get(peer)?.done.add({ fileId, root: toBase64url(root) }, alone);
   }
 

@@ -24,15 +24,15 @@ async function expectRoom(staging: Staging, bytes: number): Promise<void> {
 /** A partial file of 60 bytes whose second piece was written and noted, let go of. */
 async function released(staging: Staging, name = 'a'): Promise<void> {
   const sink = await staging.open(60, partial(false, name));
-  sink.write(40, noise(20));
+  await sink.write(40, noise(20));
   sink.note(1, HASH);
   await sink.release();
 }
 
 test('a file is what was written, wherever it was written first', async () => {
   const sink = await memoryStaging().open(60);
-  sink.write(40, noise(60).slice(40));
-  sink.write(0, noise(40));
+  await sink.write(40, noise(60).slice(40));
+  await sink.write(0, noise(40));
   expectBytes(await bytesOf(sink), noise(60));
 });
 
@@ -88,7 +88,7 @@ test('a released partial file is gone on with: its bytes and its hashes are ther
   const sink = await staging.open(60, partial(true));
   expect(known(sink)).toEqual([1]);
   expectBytes(sink.held.at(1), HASH);
-  sink.write(0, noise(40, 9));
+  await sink.write(0, noise(40, 9));
   expectBytes(await bytesOf(sink), new Uint8Array([...noise(40, 9), ...noise(20)]));
 });
 
@@ -96,7 +96,7 @@ test('a partial file can be released and gone on with again and again, in the ro
   const staging = memoryStaging(MAX_BYTES);
   await released(staging);
   const again = await staging.open(60, partial(true));
-  again.write(0, noise(40, 9));
+  await again.write(0, noise(40, 9));
   again.note(0, HASH);
   await again.release();
   await expectRoom(staging, 40);
@@ -153,7 +153,7 @@ test('what is done with it after the release changes nothing', async () => {
   const staging = memoryStaging(MAX_BYTES);
   const sink = await staging.open(60, partial(false));
   await sink.release();
-  sink.write(0, noise(60));
+  await sink.write(0, noise(60));
   sink.note(0, HASH);
   await sink.discard();
   await expectRoom(staging, 40);

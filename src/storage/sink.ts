@@ -19,11 +19,11 @@ export interface Sink {
   /** Whether it can be opened again under its name; a partial file that somebody else has open is begun anew, and is not. */
   readonly isKept: boolean;
   /** Writes bytes at an offset. Throws Failure `disk-full` or `memory-full`. */
-  write(at: number, bytes: Bytes): void;
+  write(at: number, bytes: Bytes): void | Promise<void>;
   /** A whole piece was written: noted beside a partial file. */
   note(piece: number, hash: Bytes): void;
   /** The whole file, readable from now on; nothing can be written after it. */
-  finish(): Promise<File>;
+  finish(): Promise<Blob>;
   /** Lets go of it: a partial file can be opened again under its name, anything else is freed. */
   release(): Promise<void>;
   /** Frees what was written, finished or not. */

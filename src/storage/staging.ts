@@ -6,6 +6,8 @@
 import { randomBytes, toHex, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
 import { HASH_BYTES, HashList } from '../protocol/hash-list.ts';
+import { MIN_PIECE_BYTES } from '../protocol/limits.ts';
+import { Packs } from './pack.ts';
 import { heldPieces, PARTIALS, SIDECAR, STAGING } from './partial.ts';
 import type { PartialFile, Sink, Staging } from './sink.ts';
 
@@ -204,13 +206,19 @@ export async function openDiskStaging(isKept: (name: string) => Promise<boolean>
     await folder.removeEntry('probe');
     // Another page may be sweeping too; whoever loses that race has nothing to do.
     await sweep(root, partials, isKept).catch(() => undefined);
+    const create = async () => new PageSink(folder, await openFile(folder, toHex(randomBytes(16))));
+    const packs = new Packs(() =>
+      create().catch((error: unknown) => {
+        throw diskFailure(error);
+      }),
+    );
     return {
       kind: 'disk',
       async open(size, partial) {
         try {
           const sink = partial && (await openPartial(partials, partial, size));
           // Open in another tab: then it is begun anew here, and not kept.
-          return sink ?? new PageSink(folder, await openFile(folder, toHex(randomBytes(16))));
+          return sink ?? (await (size > MIN_PIECE_BYTES ? create() : packs.open(size)));
         } catch (error) {
           throw diskFailure(error);
         }

@@ -13,7 +13,7 @@ export interface EngineEvents {
   ready(staging: 'disk' | 'memory'): void;
   progress(moved: readonly Moved[]): void;
   served(transfer: Transfer, root: Bytes): void;
-  staged(transfer: Transfer, root: Bytes, file: File): void;
+  staged(transfer: Transfer, root: Bytes, file: Blob): void;
   /** There is no room for more of a received file: it waits as if paused. */
   full(transfer: Transfer): void;
   /** Another tab has the partial file this one was to go on with: it begins anew here, and is not kept. */

@@ -2,6 +2,7 @@
 
 import { sha256, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
+import { MIN_PIECE_BYTES } from '../protocol/limits.ts';
 import type { PartialFile, Sink, Staging } from '../storage/sink.ts';
 import { manifestOf } from './manifest.ts';
 import { Receiver } from './receiver.ts';
@@ -11,8 +12,10 @@ import type { PageWindow } from './window.ts';
 import type { WorkerLane } from './worker-lane.ts';
 import type { FromWorker, Moved, Transfer } from './worker-messages.ts';
 
-/** Files of one link that have a place in staging and are being filled. */
+/** Files of one link that have a place in staging and are being filled: each is an open file. */
 const MAX_RECEIVING = 32;
+/** Those of one piece share an open file, and with a few of them the link would stand still until their roots come. */
+const MAX_SMALL_RECEIVING = 512;
 
 /** What the links of a page share. */
 interface Page {
@@ -38,7 +41,9 @@ export class LinkEnd {
   readonly #staged = new Set<number>();
   /** Accepted, and waiting for a place. */
   readonly #queue = new Map<number, Wanted>();
-  readonly #receiving = new Set<number>();
+  /** The size of each. */
+  readonly #receiving = new Map<number, number>();
+  #large = 0;
   readonly #roots = new Map<number, Bytes>();
   readonly #paused = new Set<number>();
   /** Bytes of each transfer the page was last told of. */
@@ -70,7 +75,7 @@ export class LinkEnd {
         now: () => performance.now(),
         write: async (stream, { index, at, bytes, hash }) => {
           const sink = await this.#sinks.get(stream);
-          sink?.write(at, bytes);
+          await sink?.write(at, bytes);
           sink?.note(index, hash);
         },
         full: (stream) => {
@@ -117,9 +122,10 @@ export class LinkEnd {
 
   #startQueued(): void {
     for (const [stream, { size, partial }] of this.#queue) {
-      if (this.#receiving.size >= MAX_RECEIVING) return;
+      if (!this.#hasPlace(size)) return;
       this.#queue.delete(stream);
-      this.#receiving.add(stream);
+      this.#receiving.set(stream, size);
+      if (size > MIN_PIECE_BYTES) this.#large++;
       const sink = this.#staging.then((place) => place.open(size, partial));
       this.#sinks.set(stream, sink);
       sink.then(
@@ -134,6 +140,11 @@ export class LinkEnd {
         (error: unknown) => this.#failed('in', stream, Failure.from(error)),
       );
     }
+  }
+
+  #hasPlace(size: number): boolean {
+    if (size > MIN_PIECE_BYTES) return this.#large < MAX_RECEIVING;
+    return this.#receiving.size - this.#large < MAX_SMALL_RECEIVING;
   }
 
   pause(way: 'out' | 'in', stream: number): void {
@@ -181,7 +192,11 @@ export class LinkEnd {
   }
 
   #doneReceiving(stream: number): void {
-    if (this.#receiving.delete(stream)) this.#startQueued();
+    const size = this.#receiving.get(stream);
+    if (size === undefined) return;
+    this.#receiving.delete(stream);
+    if (size > MIN_PIECE_BYTES) this.#large--;
+    this.#startQueued();
   }
 
   #transfer(way: 'out' | 'in', stream: number): Transfer {
@@ -211,6 +226,7 @@ export class LinkEnd {
     this.#files.clear();
     this.#queue.clear();
     this.#receiving.clear();
+    this.#large = 0;
     for (const [stream, sink] of this.#sinks) {
       if (this.#staged.has(stream)) continue;
       this.#sinks.delete(stream);
@@ -235,7 +251,7 @@ export class LinkEnd {
     for (const stream of this.#files.keys()) {
       yield* this.#ifMoved('out', stream, this.#sender.sentBytes(stream));
     }
-    for (const stream of this.#receiving) {
+    for (const stream of this.#receiving.keys()) {
       yield* this.#ifMoved('in', stream, this.#receiver.stagedBytes(stream));
     }
   }

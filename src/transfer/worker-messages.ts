@@ -61,7 +61,7 @@ export type FromWorker =
   /** Bytes sent or staged so far of every transfer that moved; at most 10 a second. */
   | { readonly type: 'progress'; readonly moved: readonly Moved[] }
   | ({ readonly type: 'served'; readonly root: Bytes } & Transfer)
-  | ({ readonly type: 'staged'; readonly root: Bytes; readonly file: File } & Transfer)
+  | ({ readonly type: 'staged'; readonly root: Bytes; readonly file: Blob } & Transfer)
   /** There is no room for more of it: it waits until `resume`. */
   | ({ readonly type: 'full' } & Transfer)
   /** Its partial file is somebody else's: another tab goes on with it, and this one begins anew. */

@@ -1,6 +1,7 @@
 // The page's state: which screen, what is in review, the room's latest view, what has to be said. Components render it
 // and call its methods; it turns them into commands for the room.
 
+import { tick } from 'svelte';
 import { openOwnKey, type OwnKey } from '../identity/keys.ts';
 import {
   deriveRoomKeys,
@@ -37,6 +38,9 @@ export interface Notice extends Told {
   readonly id: number;
 }
 
+/** Drawing takes no more than a fifth of a page's time, and waits no longer than this: else nobody would be answered. */
+const DRAWN_SHARE = 5;
+const MAX_DRAW_PAUSE_MS = 200;
 /** More than this nobody chooses one by one. */
 const MAX_NAMED = 500;
 
@@ -64,6 +68,8 @@ export class App {
   #engine: TransferWorker | undefined;
   #noticeId = 0;
   #drawing = false;
+  /** Not drawn again before. */
+  #nextDrawMs = 0;
   #offering = false;
 
   /** Begins with what the address bar, this tab's past and this browser allow. */
@@ -311,11 +317,17 @@ export class App {
   #draw(): void {
     if (this.#drawing) return;
     this.#drawing = true;
-    setTimeout(() => {
-      this.#drawing = false;
-      this.room = this.#room?.view();
-      this.#keepOffered();
-    });
+    setTimeout(() => void this.#look(), this.#nextDrawMs - performance.now());
+  }
+
+  async #look(): Promise<void> {
+    const startMs = performance.now();
+    this.#drawing = false;
+    this.room = this.#room?.view();
+    this.#keepOffered();
+    await tick();
+    const endMs = performance.now();
+    this.#nextDrawMs = endMs + Math.min((DRAWN_SHARE - 1) * (endMs - startMs), MAX_DRAW_PAUSE_MS);
   }
 
   #keepTab(tab: TabRoom): void {
