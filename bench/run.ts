@@ -5,6 +5,7 @@ import { install, build, browser } from '../.ci/prepare.mjs';
 const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void> }>> = {
   ed25519: () => import('./ed25519.ts'),
   connect: () => import('./connect.ts'),
+  fanout: () => import('./fanout.ts'),
   many: () => import('./many.ts'),
   memory: () => import('./memory.ts'),
   transfer: () => import('./transfer.ts'),

@@ -111,7 +111,7 @@ export class BlockReader {
     const length = this.lengthOf(index);
     try {
       const stream = this.#streamAt(start);
-      if (!stream) return new Uint8Array(await this.#file.slice(start, start + length).arrayBuffer());
+      if (!stream) return new Uint8Array(await this.#part(start, length).arrayBuffer());
       const bytes = await fill(stream, this.#pool.take(length)).catch(() => new Uint8Array());
       // A stream does not say why: a slice does.
       if (bytes.length < length) await this.check();
@@ -121,6 +121,11 @@ export class BlockReader {
     } catch (error) {
       throw readFailure(error);
     }
+  }
+
+  /** A slice waits for the browser's other processes, thread and all: of a file read at once there need be none. */
+  #part(start: number, length: number): Blob {
+    return length === this.#file.size ? this.#file : this.#file.slice(start, start + length);
   }
 
   /** The stream where it is, or put forward; for what lies behind it one that is used once. None for a file of one block. */

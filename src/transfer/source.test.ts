@@ -239,3 +239,94 @@ describe('memory of a source', () => {
     expect(freed).toBe(4 * MiB);
   });
 });
+
+describe('receivers that drift apart', () => {
+  const time = { waits: [] as number[], waitedMs: 0, pass: (_ms: number): void => undefined };
+  beforeEach(() => {
+    let nowMs = 0;
+    time.waits = [];
+    time.waitedMs = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+    vi.spyOn(globalThis, 'setTimeout').mockImplementation((then, ms = 0) => {
+      time.waits.push(Math.round(ms));
+      time.waitedMs += ms;
+      nowMs += ms;
+      then();
+      return setImmediate(() => undefined) as unknown as NodeJS.Timeout;
+    });
+    time.pass = (ms) => void (nowMs += ms);
+  });
+
+  /**
+   * Three receivers that had the same blocks, and the first of them so many more. Each block takes so long to send; what
+   * is waited for it is not lost then.
+   */
+  async function ahead(blocks: number, blockMs: number, together = 12) {
+    const sources = new Sources();
+    const { file, bytesRead } = picked();
+    const [first, second, third] = [1, 1, 1].map((id) => sources.open(id, file)) as [Source, Source, Source];
+    for (let block = 0; block < together + blocks; block++) {
+      const before = time.waitedMs;
+      for (const way of block < together ? [first, second, third] : [first]) await bothOf(way, block);
+      time.pass(Math.max(0, blockMs - (time.waitedMs - before)));
+    }
+    return { first, second, third, bytesRead };
+  }
+
+  const bothOf = (source: Source, block: number) => passOver(source, [2 * block, 2 * block + 1]);
+
+  test('whoever is far ahead keeps three quarters of their pace', async () => {
+    await ahead(4, 300, 8);
+    expect(time.waits).toEqual([]);
+    await ahead(10, 300, 10);
+    // More than 8 MiB ahead: a block is read every 400 ms, though the wait for it is time to send what was read before.
+    expect(time.waits).toEqual([100, 200, 300, 400, 400]);
+  });
+
+  test('nobody waits for those who are too far behind', async () => {
+    const sources = new Sources();
+    const { file } = picked();
+    const [first] = [sources.open(1, file), sources.open(1, file)];
+    for (let block = 0; block < 20; block++) {
+      await bothOf(first, block);
+      time.pass(300);
+    }
+    // Between 16 MiB, when its pace is known, and 24.
+    expect(time.waits.length).toBeLessThanOrEqual(4);
+  });
+
+  test('no wait is longer than half a second', async () => {
+    await ahead(8, 60_000);
+    expect(time.waits).toEqual([500, 500, 500]);
+  });
+
+  test('nobody waits who is behind, or on their own', async () => {
+    const { first, second, third } = await ahead(6, 300);
+    const before = time.waits.length;
+    for (let block = 12; block < 18; block++) await bothOf(second, block);
+    for (const other of [first, third]) other.close();
+    for (let block = 18; block < 20; block++) await bothOf(second, block);
+    expect(time.waits).toHaveLength(before);
+  });
+
+  test('whoever leaves while they wait is told, and the others go on', async () => {
+    const { first, second } = await ahead(5, 300);
+    let goOn: (() => void) | undefined;
+    vi.mocked(setTimeout).mockImplementationOnce((then) => {
+      goOn = then;
+      return setImmediate(() => undefined) as unknown as NodeJS.Timeout;
+    });
+    const next = pieceAt(first, 34);
+    await settle();
+    first.close();
+    goOn?.();
+    await expect(next).rejects.toEqual(failureOf('internal'));
+    await passOver(second, range(0, 20));
+  });
+
+  test('what is kept is what those behind want next, and not what was had last', async () => {
+    const { second, third, bytesRead } = await ahead(15, 300, 0);
+    for (const way of [second, third]) for (let block = 0; block < 11; block++) await bothOf(way, block);
+    expect(bytesRead()).toBe(30 * MiB);
+  });
+});
