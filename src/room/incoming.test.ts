@@ -151,6 +151,18 @@ describe('a yes', () => {
   });
 });
 
+test('files wait in line in the order of the yes, and leave it with their first byte', async () => {
+  const { bob, channel, view } = bobAndAlice();
+  await bob.hear(channel, offerOf(...['a', 'b', 'c'].map((path) => fileOf({ path, size: 9 }))));
+  const [a = '', b = '', c = ''] = view().map(({ id }) => id);
+  bob.incoming.accept([c]);
+  bob.incoming.accept([a]);
+  expect(view().map(({ inLine }) => inLine)).toEqual([2, undefined, 1]);
+  bob.incoming.accept([b]);
+  bob.incoming.handleProgress({ ...bob.engine.first('receive'), bytes: 1 });
+  expect(view().map(({ inLine }) => inLine)).toEqual([1, 2, undefined]);
+});
+
 test('a file that another tab goes on with is begun anew, and its record left to that tab', async () => {
   const { bob, channel, view } = bobAndAlice();
   bob.journal.note('theirs', { peer: 'alice', path: 'a.bin', size: 2 * MiB, modified: 0 });

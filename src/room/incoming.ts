@@ -44,6 +44,8 @@ export interface IncomingView {
   readonly goesOn: boolean;
   /** Who has paused it: it goes on when neither has. */
   readonly pausedBy: PausedBy;
+  /** Of the files a person accepted and of which nothing is here yet, the how manieth it is, from 1 on. */
+  readonly inLine: number | undefined;
 }
 
 /** A verified file as it waits in staging. */
@@ -127,6 +129,8 @@ export class IncomingFiles {
   }
 
   view(): IncomingView[] {
+    const waiting = [...this.#byTransfer.values()].filter(({ state, bytes }) => state === 'receiving' && bytes === 0);
+    const places = new Map(waiting.map((file, i) => [file, i + 1]));
     return [...this.#files.values()].map((file) => ({
       id: file.id,
       peer: file.peer,
@@ -144,6 +148,7 @@ export class IncomingFiles {
       hasPartial: file.bytes > 0 && (file.state === 'offered' || file.state === 'interrupted'),
       goesOn: file.again !== undefined,
       pausedBy: file.pausedBy,
+      inLine: places.get(file),
     }));
   }
 

@@ -16,6 +16,13 @@ export class FakeEngine implements Engine {
     return this.#calls.filter(([name]) => name === call).map(([, { stream }]) => stream);
   }
 
+  /** The transfer it was first told this about. */
+  first(call: Call): Transfer {
+    const found = this.#calls.find(([name]) => name === call);
+    if (!found) throw new Error(`the engine was never told to ${call}`);
+    return found[1];
+  }
+
   /** The transfer it was last told this about. */
   last(call: Call): Transfer {
     const found = this.#calls.findLast(([name]) => name === call);
