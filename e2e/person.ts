@@ -41,7 +41,7 @@ export class Person {
     page.on('console', (message) => {
       // The browser's own words on a lost socket and on plain http are not the app's.
       if (
-        !/WebSocket connection to|ERR_CONNECTION_REFUSED|Cross-Origin-Opener-Policy header has been ignored/.test(
+        !/WebSocket connection to|ERR_CONNECTION_(REFUSED|RESET)|Cross-Origin-Opener-Policy header has been ignored/.test(
           message.text(),
         )
       ) {
