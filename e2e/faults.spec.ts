@@ -78,10 +78,14 @@ for (const size of [3 * MiB, 24 * MiB]) {
     await alice.seesDelivery('film.mp4', 'verified');
     const { spoilt, bytes, asked } = await passed(bob);
     expect(spoilt).toBe(1);
-    const once = Object.fromEntries(Array.from({ length: size / MiB }, (_, piece) => [piece, 1]));
-    expect(asked).toEqual({ ...once, 2: 2 });
-    expect(bytes, 'the file and the one piece again, with their headers').toBeGreaterThan(size + MiB);
-    expect(bytes).toBeLessThan(size + MiB + size / 100);
+    expect(asked[2]).toBeGreaterThanOrEqual(2);
+    const times = Object.values(asked);
+    expect(times).toHaveLength(size / MiB);
+    // A fast lane may have been asked for what a slow one owed.
+    const again = times.reduce((sum, n) => sum + n - 1, 0);
+    expect(again).toBeLessThanOrEqual(size > 16 * MiB ? 8 : 1);
+    expect(bytes, 'the file and the piece again, with their headers').toBeGreaterThan(size + MiB);
+    expect(bytes).toBeLessThan(size + again * MiB + size / 100);
   });
 }
 
@@ -95,7 +99,7 @@ for (const size of [MiB, 3 * MiB, 24 * MiB]) {
   }) => {
     const [film, other] = await Promise.all([makeFile('film.mp4', size), makeFile('other.txt', 2 * MiB)]);
     const last = size / MiB - 1;
-    await spoil(bob, last, 2);
+    await spoil(bob, last, Infinity);
     await alice.open(server.url);
     await bob.enter(alice, await alice.offer(film.path, other.path));
     await bob.accept('film.mp4');
@@ -106,7 +110,7 @@ for (const size of [MiB, 3 * MiB, 24 * MiB]) {
     await expect(bob.page.getByTestId('save-all')).toHaveCount(0);
     await alice.seesDelivery('film.mp4', 'failed');
     await expect(alice.outgoing('film.mp4').getByTestId('delivery')).toContainText(WRONG);
-    expect((await passed(bob)).asked[last]).toBe(2);
+    expect((await passed(bob)).asked[last]).toBeGreaterThanOrEqual(2);
     // What was still on its way of it harms nobody: the link stands, and nothing is said of anybody's manners.
     await bob.accept('other.txt');
     expect(await bob.receives('other.txt')).toBe(other.sha256);
