@@ -13,7 +13,7 @@ test('much to come takes further lanes; little does not', async ({ server, alice
   await bob.sees('small.bin', 'verified');
   expect(await bob.connections()).toBe(1);
   await bob.accept('large.bin');
-  await expect.poll(() => bob.connections()).toBe(6);
+  await expect.poll(() => bob.connections()).toBeGreaterThanOrEqual(6);
   await bob.sees('large.bin', 'verified');
   expect((await bob.save('large.bin')).sha256).toBe(large.sha256);
 });
@@ -26,7 +26,7 @@ for (const breaks of ['alice', 'bob'] as const) {
     await alice.open(server.url);
     await bob.enter(alice, await alice.offer(film.path));
     await bob.accept('film.mp4');
-    await expect.poll(() => breaker.connections()).toBe(6);
+    await expect.poll(() => breaker.connections()).toBeGreaterThanOrEqual(6);
     await bob.isMoving('film.mp4');
     await breaker.breakNewestConnection();
     await bob.sees('film.mp4', 'receiving');
