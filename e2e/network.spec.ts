@@ -109,7 +109,9 @@ test('the signaling server dies and comes back: the transfer does not notice', a
   for (const { page } of [alice, bob]) await expect(page.getByTestId('notice')).toHaveCount(0);
   await bob.sees('film.mp4', 'receiving');
   await arrives(alice, bob, film);
-  expect(await alice.dataBytes(), 'none of it twice').toBeLessThan(SIZE + MiB);
+  expect(await alice.dataBytes(), 'none of it twice, but what a fast lane did for a slow one').toBeLessThan(
+    SIZE + 8 * MiB,
+  );
   // And the room lives on.
   await relayOnly(carol, Coturn.iceServer(relay.port));
   await carol.enter(alice, link);
