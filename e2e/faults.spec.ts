@@ -99,7 +99,8 @@ for (const size of [MiB, 3 * MiB, 24 * MiB]) {
   }) => {
     const [film, other] = await Promise.all([makeFile('film.mp4', size), makeFile('other.txt', 2 * MiB)]);
     const last = size / MiB - 1;
-    await spoil(bob, last, Infinity);
+    // Every copy of a large one: a fast lane may have been asked for it too. The other file has pieces of these numbers as well.
+    await spoil(bob, last, size > 2 * MiB ? Infinity : 2);
     await alice.open(server.url);
     await bob.enter(alice, await alice.offer(film.path, other.path));
     await bob.accept('film.mp4');
