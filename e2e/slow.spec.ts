@@ -18,7 +18,6 @@ const SETTLED_SECONDS = 10;
 const TREND_BYTES = 8 * MiB;
 
 const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
-const mean = (values: readonly number[]) => sum(values) / values.length;
 
 test('a receiver on a line of 64 KiB a second leaves the memory of the sender as it was', async ({
   server,
@@ -57,7 +56,8 @@ test('a receiver on a line of 64 KiB a second leaves the memory of the sender as
     expect(Math.max(...grown), `grown by, in MiB: ${MiBs.join(' ')}`).toBeLessThan(MOST_BYTES);
     const settled = grown.slice(SETTLED_SECONDS);
     const third = Math.floor(settled.length / 3);
-    const trend = mean(settled.slice(-third)) - mean(settled.slice(0, third));
+    // The least of each: a lane that is tried, or garbage not yet collected, is a hill and no trend.
+    const trend = Math.min(...settled.slice(-third)) - Math.min(...settled.slice(0, third));
     expect(trend, `grown by, in MiB: ${MiBs.join(' ')}`).toBeLessThan(TREND_BYTES);
   } finally {
     await relay.stop();
