@@ -14,7 +14,7 @@ import { RateMeter } from '../transfer/rate.ts';
 import { transferKey } from '../transfer/worker-messages.ts';
 import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
-import { NOBODY, type PausedBy } from './paused.ts';
+import { NOBODY, setPaused, type PausedBy } from './paused.ts';
 
 export type IncomingState =
   'offered' | 'receiving' | 'paused' | 'interrupted' | 'verified' | 'saved' | 'declined' | 'withdrawn' | 'failed';
@@ -290,14 +290,7 @@ export class IncomingFiles {
   }
 
   #setPaused(file: Incoming, pausedBy: PausedBy): void {
-    const { transfer } = file;
-    const isPaused = pausedBy.us || pausedBy.them;
-    file.pausedBy = pausedBy;
-    if (!transfer || isPaused === (file.state === 'paused')) return;
-    file.state = isPaused ? 'paused' : 'receiving';
-    file.meter = new RateMeter();
-    if (isPaused) this.#engine.pause(transfer);
-    else this.#engine.resume(transfer);
+    setPaused(file, pausedBy, 'receiving', this.#engine);
   }
 
   /** Whether a file is on its way here. */

@@ -18,7 +18,7 @@ import { RateMeter } from '../transfer/rate.ts';
 import { transferKey } from '../transfer/worker-messages.ts';
 import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
-import { NOBODY, type PausedBy } from './paused.ts';
+import { NOBODY, setPaused, type PausedBy } from './paused.ts';
 
 /** A file a person picked, and the path it is offered under: components joined by `/`. */
 export interface PickedFile {
@@ -243,14 +243,7 @@ export class OutgoingFiles {
   }
 
   #setPaused(delivery: Delivery, pausedBy: PausedBy): void {
-    const { transfer } = delivery;
-    const isPaused = pausedBy.us || pausedBy.them;
-    delivery.pausedBy = pausedBy;
-    if (!transfer || isPaused === (delivery.state === 'paused')) return;
-    delivery.state = isPaused ? 'paused' : 'sending';
-    delivery.meter = new RateMeter();
-    if (isPaused) this.#engine.pause(transfer);
-    else this.#engine.resume(transfer);
+    setPaused(delivery, pausedBy, 'sending', this.#engine);
   }
 
   #say(type: 'pause' | 'resume', { peer, fileId }: Delivery): void {

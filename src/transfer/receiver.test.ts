@@ -431,20 +431,14 @@ describe('several lanes', () => {
 });
 
 describe('the window of a page', () => {
+  const nothing = { full: vi.fn(), whole: vi.fn(), failed: vi.fn(), fault: vi.fn(), write: vi.fn() };
+  const port = { now: () => 0, hash: sha256, ...nothing };
+
   test('bounds all links together, and starves none', () => {
     const page = new PageWindow();
     const asked: number[] = [];
     for (const link of [0, 1, 2, 3]) {
-      const unused = {
-        now: () => 0,
-        hash: sha256,
-        write: vi.fn(),
-        whole: vi.fn(),
-        full: vi.fn(),
-        failed: vi.fn(),
-        fault: vi.fn(),
-      };
-      const receiver = new Receiver(unused, page, Infinity);
+      const receiver = new Receiver(port, page, Infinity);
       // Pieces of 8 MiB, two of which a lane would ask for.
       for (let lane = 0; lane < 2; lane++) receiver.addLane(() => (asked[link] = (asked[link] ?? 0) + 8));
       receiver.receive(1, 100 * 1024 * MiB);
@@ -455,16 +449,7 @@ describe('the window of a page', () => {
 
   test('is what a link that is over had no more', () => {
     const page = new PageWindow();
-    const unused = {
-      now: () => 0,
-      hash: sha256,
-      write: vi.fn(),
-      whole: vi.fn(),
-      full: vi.fn(),
-      failed: vi.fn(),
-      fault: vi.fn(),
-    };
-    new Receiver(unused, page).close();
+    new Receiver(port, page).close();
     expect(page.links.size).toBe(0);
   });
 });
