@@ -6,7 +6,7 @@ import { Failure, fileFailureCodes, type FailureCode } from '../protocol/failure
 import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER, MIN_PIECE_BYTES } from '../protocol/limits.ts';
 import type { Message, MessageOf, OfferedFile } from '../protocol/messages.ts';
 import { nameKey, safePath, splitExtension, uniqueName } from '../safety/file-name.ts';
-import { nameWarning, riskOf, type Risk } from '../safety/file-type.ts';
+import { nameWarning, riskOf } from '../safety/file-type.ts';
 import type { FileFacts, Journal } from '../storage/journal.ts';
 import type { Engine, Moved, PartialName, Transfer } from '../transfer/client.ts';
 import { manifestOf } from '../transfer/manifest.ts';
@@ -15,38 +15,7 @@ import { transferKey } from '../transfer/worker-messages.ts';
 import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
 import { NOBODY, setPaused, type PausedBy } from './paused.ts';
-
-export type IncomingState =
-  'offered' | 'receiving' | 'paused' | 'interrupted' | 'verified' | 'saved' | 'declined' | 'withdrawn' | 'failed';
-
-export interface IncomingView {
-  readonly id: string;
-  readonly peer: string;
-  /** The name it is saved under: sanitised, unique in this room. */
-  readonly name: string;
-  readonly stem: string;
-  readonly extension: string;
-  /** Folders it was in, sanitised; empty for a file on its own. */
-  readonly folder: string;
-  readonly size: number;
-  readonly type: string;
-  readonly risk: Risk;
-  readonly warning: string;
-  readonly state: IncomingState;
-  readonly bytes: number;
-  readonly bytesPerSecond: number | undefined;
-  readonly secondsLeft: number | undefined;
-  readonly failure: FailureCode | undefined;
-  readonly canUndo: boolean;
-  /** A part of it is here and nothing moves: a yes would go on with it, and it can be let go of. */
-  readonly hasPartial: boolean;
-  /** Cut off after a yes: it goes on by itself when its sender is back. */
-  readonly goesOn: boolean;
-  /** Who has paused it: it goes on when neither has. */
-  readonly pausedBy: PausedBy;
-  /** Of the files a person accepted and of which nothing is here yet, the how manieth it is, from 1 on. */
-  readonly inLine: number | undefined;
-}
+import type { IncomingState, IncomingView } from './views.ts';
 
 /** A verified file as it waits in staging. */
 export interface StagedFile {

@@ -19,33 +19,12 @@ import { transferKey } from '../transfer/worker-messages.ts';
 import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
 import { NOBODY, setPaused, type PausedBy } from './paused.ts';
+import type { DeliveryState, OutgoingView } from './views.ts';
 
 /** A file a person picked, and the path it is offered under: components joined by `/`. */
 export interface PickedFile {
   readonly file: File;
   readonly path: string;
-}
-
-export type DeliveryState = 'offered' | 'declined' | 'sending' | 'paused' | 'verified' | 'withdrawn' | 'failed';
-
-export interface DeliveryView {
-  readonly peer: string;
-  readonly state: DeliveryState;
-  readonly bytes: number;
-  readonly bytesPerSecond: number | undefined;
-  readonly secondsLeft: number | undefined;
-  readonly failure: FailureCode | undefined;
-  /** Who has paused it: it goes on when neither has. */
-  readonly pausedBy: PausedBy;
-}
-
-export interface OutgoingView {
-  readonly id: string;
-  readonly name: string;
-  readonly path: string;
-  readonly size: number;
-  readonly withdrawn: boolean;
-  readonly deliveries: readonly DeliveryView[];
 }
 
 interface Delivery {

@@ -5,8 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Failure } from '../protocol/failure.ts';
 import { aliceAndBob, picked } from '../testing/people.ts';
 import { hashInStep } from '../testing/scheduler.ts';
-import type { IncomingView } from './incoming.ts';
-import type { DeliveryView } from './outgoing.ts';
+import type { DeliveryView, IncomingView } from './views.ts';
 
 beforeEach(() => {
   hashInStep();

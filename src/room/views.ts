@@ -3,8 +3,9 @@
 import type { Emoji } from '../identity/sas.ts';
 import type { Trust } from '../identity/trust.ts';
 import type { Path } from '../link/path.ts';
-import type { IncomingView } from './incoming.ts';
-import type { OutgoingView } from './outgoing.ts';
+import type { FailureCode } from '../protocol/failure.ts';
+import type { Risk } from '../safety/file-type.ts';
+import type { PausedBy } from './paused.ts';
 
 export type RoomState = 'opening' | 'waiting' | 'knocking' | 'inside' | 'turned-away' | 'closed' | 'failed';
 export type PersonState = 'connecting' | 'ready' | 'interrupted' | 'gone';
@@ -42,6 +43,60 @@ export interface RoomRules {
   readonly oneTime: boolean;
   /** The name that whoever rings is shown; may be empty. */
   readonly doorName: string;
+}
+
+export type IncomingState =
+  'offered' | 'receiving' | 'paused' | 'interrupted' | 'verified' | 'saved' | 'declined' | 'withdrawn' | 'failed';
+
+export interface IncomingView {
+  readonly id: string;
+  readonly peer: string;
+  /** The name it is saved under: sanitised, unique in this room. */
+  readonly name: string;
+  readonly stem: string;
+  readonly extension: string;
+  /** Folders it was in, sanitised; empty for a file on its own. */
+  readonly folder: string;
+  readonly size: number;
+  readonly type: string;
+  readonly risk: Risk;
+  readonly warning: string;
+  readonly state: IncomingState;
+  readonly bytes: number;
+  readonly bytesPerSecond: number | undefined;
+  readonly secondsLeft: number | undefined;
+  readonly failure: FailureCode | undefined;
+  readonly canUndo: boolean;
+  /** A part of it is here and nothing moves: a yes would go on with it, and it can be let go of. */
+  readonly hasPartial: boolean;
+  /** Cut off after a yes: it goes on by itself when its sender is back. */
+  readonly goesOn: boolean;
+  /** Who has paused it: it goes on when neither has. */
+  readonly pausedBy: PausedBy;
+  /** Of the files a person accepted and of which nothing is here yet, the how manieth it is, from 1 on. */
+  readonly inLine: number | undefined;
+}
+
+export type DeliveryState = 'offered' | 'declined' | 'sending' | 'paused' | 'verified' | 'withdrawn' | 'failed';
+
+export interface DeliveryView {
+  readonly peer: string;
+  readonly state: DeliveryState;
+  readonly bytes: number;
+  readonly bytesPerSecond: number | undefined;
+  readonly secondsLeft: number | undefined;
+  readonly failure: FailureCode | undefined;
+  /** Who has paused it: it goes on when neither has. */
+  readonly pausedBy: PausedBy;
+}
+
+export interface OutgoingView {
+  readonly id: string;
+  readonly name: string;
+  readonly path: string;
+  readonly size: number;
+  readonly withdrawn: boolean;
+  readonly deliveries: readonly DeliveryView[];
 }
 
 export interface RoomView {

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { IncomingView } from '../room/incoming.ts';
-import type { OutgoingView } from '../room/outgoing.ts';
+import type { IncomingView, OutgoingView } from '../room/views.ts';
 import { percentOf, ringIcon } from './tab-progress.ts';
 
 const incoming = (state: string, bytes: number, size: number) => ({ state, bytes, size }) as IncomingView;
