@@ -119,7 +119,7 @@ test('a stopped file ends once, sends and asks nothing more, and the others arri
 });
 
 test('a piece that arrives spoilt is asked for again; twice, and only its file fails', async () => {
-  const spoiling = fc.record({ piece: fc.nat(4), times: fc.constantFrom(1, 2, 3) });
+  const spoiling = fc.record({ piece: fc.nat(4), times: fc.constantFrom(1, 2, Infinity) });
   const story = storyOf(
     fc.oneof(
       fc.constant({}),
@@ -127,10 +127,13 @@ test('a piece that arrives spoilt is asked for again; twice, and only its file f
     ),
   );
   const mend = fc.asyncProperty(story, async (told) => {
-    const failing = told.files.map(
-      ({ size: bytes, spoilt }) => spoilt && spoilt.times > 1 && spoilt.piece * MiB < bytes,
-    );
-    expect(await tell(told)).toEqual(failing.map((fails) => (fails ? 'hash-mismatch' : 'whole')));
+    const ends = await tell(told);
+    for (const [index, { size: bytes, spoilt }] of told.files.entries()) {
+      const times = spoilt && spoilt.piece * MiB < bytes ? spoilt.times : 0;
+      const right = times > 1 ? 'hash-mismatch' : 'whole';
+      // With several lanes one of two spoilt copies may be one that another lane was faster with: nobody looks at that.
+      expect(times === 2 && told.conditions.lanes > 1 ? ['hash-mismatch', 'whole'] : [right]).toContain(ends[index]);
+    }
   });
   await fc.assert(mend, { numRuns: 100 });
 });
