@@ -5,7 +5,7 @@ import { type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
 import { decodeFrame, frameStep } from '../protocol/frames.ts';
 import { KiB, MAX_LANE_BUFFERED_BYTES } from '../protocol/limits.ts';
-import { Litter } from './litter.ts';
+import { discard } from './discard.ts';
 import type { Receiver } from './receiver.ts';
 import type { ReceivingLane } from './receiving-lane.ts';
 import type { Sender } from './sender.ts';
@@ -14,8 +14,6 @@ import type { LaneChannel } from './worker-messages.ts';
 const LOW_WATER_BYTES = 512 * KiB;
 /** File bytes a frame, where the other side takes as many: larger ones were no faster (docs/decisions.md). */
 const MAX_STEP_BYTES = 64 * KiB;
-
-const litter = new Litter();
 
 export class WorkerLane {
   readonly id: number;
@@ -61,11 +59,12 @@ export class WorkerLane {
     channel.onmessage = ({ data }) => {
       try {
         if (!(data instanceof ArrayBuffer)) throw new Failure('protocol', 'text on a data channel');
-        litter.add(data.byteLength);
         const frame = decodeFrame(data);
         if (frame.kind === 'request' || frame.kind === 'have') sending.handle(frame);
-        else if (this.#receiving) this.#receiving.handle(frame);
-        else throw new Failure('protocol', 'data on a lane that was not asked on');
+        else if (this.#receiving) {
+          this.#receiving.handle(frame);
+          discard(data);
+        } else throw new Failure('protocol', 'data on a lane that was not asked on');
       } catch (error) {
         end(Failure.from(error));
       }
