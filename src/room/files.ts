@@ -1,8 +1,9 @@
-// What a person says about files goes to whichever of the two doorsteps it is about.
+// What a person says about files, and what the engine does with them, goes to whichever of the two doorsteps it is about.
 
 import type { Bytes } from '../protocol/bytes.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { PersonChannel } from './channel.ts';
+import type { EngineEvents } from '../transfer/client.ts';
 import type { IncomingFiles } from './incoming.ts';
 import type { OutgoingFiles } from './outgoing.ts';
 
@@ -33,4 +34,28 @@ export function hearOfFiles(
     default:
       if (!incoming.handle(channel, message, hash)) outgoing.handle(channel, message);
   }
+}
+
+/** Takes what comes of transfers to the files they are of; `then` runs after each. */
+export function listenToTransfers(
+  { incoming, outgoing }: Files,
+  then: () => void,
+): Pick<EngineEvents, 'progress' | 'served' | 'staged' | 'full' | 'notKept' | 'failed'> {
+  const side = (way: 'in' | 'out') => (way === 'out' ? outgoing : incoming);
+  const after =
+    <T extends unknown[]>(take: (...told: T) => void) =>
+    (...told: T) => {
+      take(...told);
+      then();
+    };
+  return {
+    progress: after((moved) => {
+      for (const one of moved) side(one.way).handleProgress(one);
+    }),
+    served: after((transfer, root) => outgoing.handleServed(transfer, root)),
+    staged: after((transfer, root, file) => incoming.handleStaged(transfer, root, file)),
+    full: after((transfer) => incoming.handleFull(transfer)),
+    notKept: after((transfer) => incoming.handleNotKept(transfer)),
+    failed: after((transfer, failure) => side(transfer.way).handleTransferFailed(transfer, failure)),
+  };
 }

@@ -12,6 +12,7 @@ import type { Engine, Moved, PartialName, Transfer } from '../transfer/client.ts
 import { manifestOf } from '../transfer/manifest.ts';
 import { RateMeter } from '../transfer/rate.ts';
 import { transferKey } from '../transfer/worker-messages.ts';
+import type { Deed, Log } from './activity.ts';
 import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
 import { NOBODY, setPaused, type PausedBy } from './paused.ts';
@@ -50,6 +51,8 @@ interface Incoming {
   file: Blob | undefined;
   /** What `verified` says, once it is. */
   root: string | undefined;
+  /** How it ended was logged. */
+  logged: boolean;
   /** Set while a decline can still be taken back. */
   undo: ReturnType<typeof setTimeout> | undefined;
 }
@@ -78,6 +81,7 @@ export interface IncomingOptions {
   readonly now: () => number;
   readonly changed: () => void;
   readonly journal: Journal;
+  readonly log: Log;
 }
 
 export class IncomingFiles {
@@ -85,16 +89,18 @@ export class IncomingFiles {
   readonly #now: () => number;
   readonly #changed: () => void;
   readonly #journal: Journal;
+  readonly #log: Log;
   readonly #files = new Map<string, Incoming>();
   readonly #givers = new Map<string, Giver>();
   readonly #byTransfer = new Map<string, Incoming>();
   readonly #names = new Set<string>();
 
-  constructor({ engine, now, changed, journal }: IncomingOptions) {
+  constructor({ engine, now, changed, journal, log }: IncomingOptions) {
     this.#engine = engine;
     this.#now = now;
     this.#changed = changed;
     this.#journal = journal;
+    this.#log = log;
   }
 
   view(): IncomingView[] {
@@ -162,6 +168,7 @@ export class IncomingFiles {
           // What is whole is here; anything else came too late for the sender to hear of it, and ends as they see it.
           if (file.file) continue;
           this.#forgetUndo(file);
+          this.#logEnd(file, 'withdrawn');
           this.#release(file);
           file.state = 'withdrawn';
           file.failure = undefined;
@@ -211,6 +218,7 @@ export class IncomingFiles {
     file.state = 'declined';
     file.undo = setTimeout(() => {
       file.undo = undefined;
+      this.#logEnd(file, 'declined');
       this.#dropPartial(file);
       this.#send(file, 'decline');
       this.#changed();
@@ -230,6 +238,7 @@ export class IncomingFiles {
     const file = this.#files.get(id);
     if (file?.state === 'offered' || file?.state === 'interrupted') this.#dropPartial(file);
     if (!file?.transfer || file.state === 'verified' || file.state === 'saved') return;
+    this.#logEnd(file, 'cancelled');
     this.#release(file);
     file.state = 'declined';
     file.failure = 'cancelled';
@@ -310,6 +319,7 @@ export class IncomingFiles {
     const file = this.#files.get(id);
     if (file?.state !== 'verified') return;
     file.state = 'saved';
+    this.#note(file, 'saved');
     // It stays for as long as this page: a download may still be reading it.
     if (file.partial) this.#journal.forget(file.partial);
   }
@@ -331,6 +341,7 @@ export class IncomingFiles {
     file.bytes = file.offered.size;
     file.file = staged;
     file.root = toBase64url(root);
+    this.#logEnd(file, 'verified');
     // Nothing more is heard of it, and nobody who looks for what is on its way need pass over it.
     this.#byTransfer.delete(transferKey(transfer));
     this.#sayVerified(file, file.root);
@@ -396,6 +407,7 @@ export class IncomingFiles {
       if (known) continue;
       const file = this.#incoming(id, channel.peer, offered, name);
       this.#files.set(id, file);
+      this.#note(file, 'offered');
       void this.#findPartial(file);
     }
     this.#goOn(goOn);
@@ -450,6 +462,7 @@ export class IncomingFiles {
       again: undefined,
       file: undefined,
       root: undefined,
+      logged: false,
       undo: undefined,
     };
   }
@@ -478,6 +491,8 @@ export class IncomingFiles {
       file.state = 'receiving';
       file.failure = undefined;
       file.pausedBy = NOBODY;
+      // What goes on by itself was said yes to before.
+      if (file.again === undefined) this.#note(file, 'accepted');
       file.again = undefined;
       file.meter = new RateMeter();
       this.#byTransfer.set(transferKey(file.transfer), file);
@@ -530,12 +545,29 @@ export class IncomingFiles {
     if (!isResumable(file)) file.bytes = 0;
   }
 
+  #note(file: Incoming, deed: Deed, failure?: FailureCode): void {
+    const { peer, folder, name, bytes, root, offered } = file;
+    this.#log({
+      ...{ way: 'in', deed, peer, path: folder ? `${folder}/${name}` : name, size: offered.size, bytes },
+      ...(root !== undefined && { root }),
+      ...(failure && { failure }),
+    });
+  }
+
+  /** Both may end a file at once, and then it ends as both see it; what is logged is what was heard first. */
+  #logEnd(file: Incoming, deed: Deed, failure?: FailureCode): void {
+    if (file.logged) return;
+    file.logged = true;
+    this.#note(file, deed, failure);
+  }
+
   #forgetUndo(file: Incoming): void {
     clearTimeout(file.undo);
     file.undo = undefined;
   }
 
   #fail(file: Incoming, code: FailureCode): void {
+    this.#logEnd(file, 'failed', code);
     this.#release(file);
     file.state = 'failed';
     file.failure = code;
@@ -560,6 +592,11 @@ export class IncomingFiles {
     this.#engine.drop(file.partial);
     file.partial = undefined;
   }
+}
+
+/** The ids that "accept all" says yes to: what is on offer and ordinary, each by its name, and nothing that needs a yes of its own (C5). */
+export function acceptedTogether(files: readonly IncomingView[]): string[] {
+  return files.filter(({ state, risk }) => state === 'offered' && risk === 'ordinary').map(({ id }) => id);
 }
 
 /** Smaller files are fetched anew: less work than to remember them. */

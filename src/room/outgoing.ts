@@ -16,6 +16,7 @@ import { offerHash, signedJson, type Message, type MessageOf, type OfferedFile }
 import type { Engine, Moved, Transfer } from '../transfer/client.ts';
 import { RateMeter } from '../transfer/rate.ts';
 import { transferKey } from '../transfer/worker-messages.ts';
+import type { Deed, Log } from './activity.ts';
 import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
 import { NOBODY, setPaused, type PausedBy } from './paused.ts';
@@ -37,6 +38,8 @@ interface Delivery {
   pausedBy: PausedBy;
   transfer: Transfer | undefined;
   root: Bytes | undefined;
+  /** How it ended was logged. */
+  logged: boolean;
 }
 
 interface Outgoing extends PickedFile {
@@ -62,15 +65,18 @@ const open = (state: DeliveryState) => state === 'offered' || moving(state);
 export class OutgoingFiles {
   readonly #engine: Engine;
   readonly #now: () => number;
+  readonly #log: Log;
   readonly #files = new Map<string, Outgoing>();
   readonly #audience = new Map<string, Audience>();
   /** Deliveries by their file id (ids are per person), and by the transfer they became. */
   readonly #byFileId = new Map<string, { file: Outgoing; delivery: Delivery }>();
   readonly #byTransfer = new Map<string, { file: Outgoing; delivery: Delivery }>();
 
-  constructor(engine: Engine, now: () => number) {
+  /** `now`: monotonic milliseconds. */
+  constructor({ engine, now, log }: { engine: Engine; now: () => number; log: Log }) {
     this.#engine = engine;
     this.#now = now;
+    this.#log = log;
   }
 
   view(): OutgoingView[] {
@@ -157,6 +163,7 @@ export class OutgoingFiles {
     this.#audience.delete(peer);
     for (const file of this.#files.values()) {
       const delivery = file.deliveries.get(peer);
+      if (delivery?.state === 'withdrawn') this.#logEnd(file, delivery, 'withdrawn');
       if (!delivery || !moving(delivery.state)) continue;
       this.#release(delivery);
       // They can have it again when they are back: it is still on the doorstep, and nothing was saved.
@@ -172,6 +179,8 @@ export class OutgoingFiles {
     file.withdrawn = true;
     for (const delivery of file.deliveries.values()) {
       if (!open(delivery.state)) continue;
+      // All of it went out: whether they have it is for them to say.
+      if (!delivery.root) this.#logEnd(file, delivery, 'withdrawn');
       this.#release(delivery);
       delivery.state = 'withdrawn';
       this.#audience.get(delivery.peer)?.channel.send({ type: 'withdraw', fileIds: [delivery.fileId] });
@@ -188,7 +197,11 @@ export class OutgoingFiles {
         this.#handleVerified(channel, message);
         return true;
       case 'decline':
-        this.#each(channel.peer, message.fileIds, 'offered', (delivery) => (delivery.state = 'declined'));
+        for (const { file, delivery } of this.#named(channel.peer, message.fileIds)) {
+          if (delivery.state !== 'offered') continue;
+          delivery.state = 'declined';
+          this.#logEnd(file, delivery, 'declined');
+        }
         return true;
       case 'cancel':
         this.#endMoving(channel.peer, message.fileIds, 'cancelled');
@@ -215,9 +228,8 @@ export class OutgoingFiles {
 
   /** The receiver paused these, or wants them again. Ids of files that are not ours are left alone. */
   handlePause(peer: string, fileIds: readonly string[], them: boolean): void {
-    for (const fileId of fileIds) {
-      const delivery = this.#delivery(peer, fileId);
-      if (delivery && moving(delivery.state)) this.#setPaused(delivery, { ...delivery.pausedBy, them });
+    for (const { delivery } of this.#named(peer, fileIds)) {
+      if (moving(delivery.state)) this.#setPaused(delivery, { ...delivery.pausedBy, them });
     }
   }
 
@@ -262,7 +274,7 @@ export class OutgoingFiles {
     const found = this.#byTransfer.get(transferKey(transfer));
     if (!found) return;
     const { peer, fileId } = found.delivery;
-    this.#fail(found.delivery, failure.code);
+    this.#fail(found.file, found.delivery, failure.code);
     const code = fileFailureCodes.find((known) => known === failure.code) ?? 'internal';
     this.#audience.get(peer)?.channel.send({ type: 'failed', fileIds: [fileId], code });
   }
@@ -300,9 +312,11 @@ export class OutgoingFiles {
         pausedBy: NOBODY,
         transfer: undefined,
         root: undefined,
+        logged: false,
       };
       file.deliveries.set(peer, delivery);
       this.#byFileId.set(delivery.fileId, { file, delivery });
+      this.#note(file, delivery, 'offered');
     }
     const { size, type, lastModified } = file.file;
     return {
@@ -332,6 +346,7 @@ export class OutgoingFiles {
   }
 
   #serve(file: Outgoing, delivery: Delivery, transfer: Transfer, resume: boolean): void {
+    this.#note(file, delivery, 'accepted');
     delivery.state = 'sending';
     delivery.failure = undefined;
     delivery.bytes = 0;
@@ -350,9 +365,11 @@ export class OutgoingFiles {
 
   #handleVerified(channel: PersonChannel, { files }: MessageOf<'verified'>): void {
     for (const { fileId, root } of files) {
-      const delivery = this.#delivery(channel.peer, fileId);
+      const [found] = this.#named(channel.peer, [fileId]);
+      if (!found) continue;
+      const { file, delivery } = found;
       // Offered with a root: it was sent whole in a session that broke before this word came. Withdrawn with one: too late.
-      if (!delivery || !(moving(delivery.state) || (canBeWhole(delivery.state) && delivery.root))) continue;
+      if (!moving(delivery.state) && !(canBeWhole(delivery.state) && delivery.root)) continue;
       const theirs = fromBase64url(root);
       if (!theirs || !delivery.root || !equal(theirs, delivery.root)) {
         channel.fail(new Failure('protocol', 'verified with another root'));
@@ -360,29 +377,42 @@ export class OutgoingFiles {
       }
       this.#release(delivery);
       delivery.state = 'verified';
+      this.#logEnd(file, delivery, 'verified');
     }
   }
 
-  #delivery(peer: string, fileId: string): Delivery | undefined {
-    const delivery = this.#byFileId.get(fileId)?.delivery;
-    return delivery?.peer === peer ? delivery : undefined;
-  }
-
-  #each(peer: string, fileIds: readonly string[], state: DeliveryState, then: (delivery: Delivery) => void): void {
+  /** Those of these ids that are this person's deliveries. */
+  *#named(peer: string, fileIds: readonly string[]): Iterable<{ file: Outgoing; delivery: Delivery }> {
     for (const fileId of fileIds) {
-      const delivery = this.#delivery(peer, fileId);
-      if (delivery?.state === state) then(delivery);
+      const found = this.#byFileId.get(fileId);
+      if (found?.delivery.peer === peer) yield found;
     }
   }
 
   #endMoving(peer: string, fileIds: readonly string[], code: FailureCode): void {
-    for (const fileId of fileIds) {
-      const delivery = this.#delivery(peer, fileId);
-      if (delivery && moving(delivery.state)) this.#fail(delivery, code);
+    for (const { file, delivery } of this.#named(peer, fileIds)) {
+      if (moving(delivery.state)) this.#fail(file, delivery, code);
     }
   }
 
-  #fail(delivery: Delivery, code: FailureCode): void {
+  #note({ path, file }: Outgoing, { peer, bytes, root }: Delivery, deed: Deed, failure?: FailureCode): void {
+    this.#log({
+      ...{ way: 'out', deed, peer, path, size: file.size, bytes: deed === 'verified' ? file.size : bytes },
+      ...(deed === 'verified' && root && { root: toBase64url(root) }),
+      ...(failure && { failure }),
+    });
+  }
+
+  /** Both may end a file at once; what is logged is what was heard first. */
+  #logEnd(file: Outgoing, delivery: Delivery, deed: Deed, failure?: FailureCode): void {
+    if (delivery.logged) return;
+    delivery.logged = true;
+    this.#note(file, delivery, deed, failure);
+  }
+
+  #fail(file: Outgoing, delivery: Delivery, code: FailureCode): void {
+    if (code === 'cancelled') this.#logEnd(file, delivery, 'cancelled');
+    else this.#logEnd(file, delivery, 'failed', code);
     this.#release(delivery);
     delivery.state = 'failed';
     delivery.failure = code;

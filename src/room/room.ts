@@ -15,8 +15,9 @@ import { DEFAULT_EXPIRY_SECONDS } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Carrier, CarrierEvents } from '../rendezvous/carrier.ts';
 import type { Seat } from '../rendezvous/signaling-server.ts';
+import type { Activity } from './activity.ts';
 import type { PersonChannel } from './channel.ts';
-import { hearOfFiles } from './files.ts';
+import { hearOfFiles, listenToTransfers } from './files.ts';
 import { IncomingFiles } from './incoming.ts';
 import type { Guest, MeetingEvents } from './guest.ts';
 import { Meeting } from './meeting.ts';
@@ -61,10 +62,10 @@ export class Room {
   constructor(self: Pick<Seat, 'peer' | 'token'>, outside: Surroundings) {
     this.#self = self;
     this.#outside = outside;
-    this.#outgoing = new OutgoingFiles(outside.engine, () => outside.now());
+    const kept = { engine: outside.engine, now: () => outside.now(), log: (one: Activity) => this.#log(one) };
+    this.#outgoing = new OutgoingFiles(kept);
     this.#incoming = new IncomingFiles({
-      ...{ engine: outside.engine, journal: outside.journal },
-      now: () => outside.now(),
+      ...{ ...kept, journal: outside.journal },
       changed: () => this.#changed(),
     });
     this.#listenToEngine();
@@ -500,6 +501,10 @@ export class Room {
     this.#incoming.forget(key);
   }
 
+  #log(activity: Activity): void {
+    this.#outside.log({ ...activity, who: this.#label(activity.peer) });
+  }
+
   #label(key: string): string {
     return this.#people?.label(key) ?? '';
   }
@@ -507,18 +512,7 @@ export class Room {
   #listenToEngine(): void {
     this.#outside.engine.events = {
       ready: (staging) => this.#stagingKnown(staging),
-      progress: (moved) => {
-        for (const one of moved) (one.way === 'out' ? this.#outgoing : this.#incoming).handleProgress(one);
-        this.#changed();
-      },
-      served: (transfer, root) => this.#act(() => this.#outgoing.handleServed(transfer, root)),
-      staged: (transfer, root, file) => this.#act(() => this.#incoming.handleStaged(transfer, root, file)),
-      full: (transfer) => this.#act(() => this.#incoming.handleFull(transfer)),
-      notKept: (transfer) => this.#act(() => this.#incoming.handleNotKept(transfer)),
-      failed: (transfer, failure) =>
-        this.#act(() =>
-          (transfer.way === 'out' ? this.#outgoing : this.#incoming).handleTransferFailed(transfer, failure),
-        ),
+      ...listenToTransfers({ incoming: this.#incoming, outgoing: this.#outgoing }, () => this.#changed()),
       laneClosed: (lane) => [...(this.#people?.linked.values() ?? [])].forEach(({ lanes }) => lanes.closed(lane)),
       fault: (id, failure) =>
         [...(this.#people?.linked ?? [])].find(([, { channel }]) => channel.link === id)?.[0].link.fail(failure),

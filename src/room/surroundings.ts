@@ -11,6 +11,7 @@ import type { DialerOptions } from '../rendezvous/dialer.ts';
 import type { Seat } from '../rendezvous/signaling-server.ts';
 import type { Connection, DialOptions } from '../rendezvous/simple-peer.ts';
 import type { Journal } from '../storage/journal.ts';
+import type { Note } from '../storage/records.ts';
 import type { Engine } from '../transfer/client.ts';
 import type { Acquaintances } from './acquaintances.ts';
 import type { RoomRules } from './views.ts';
@@ -63,6 +64,8 @@ export interface Surroundings {
   now(): number;
   /** Milliseconds since 1970. */
   clock(): number;
+  /** Notes what happened to a file. `who`: what the person it happened with is called here. */
+  log(note: Omit<Note, 'at'>): void;
   changed(): void;
   tell(told: Told): void;
   /** A failure told of before no longer holds. */

@@ -2,7 +2,7 @@
 // may reject: private windows and full disks have no IndexedDB. What is read back is checked; a record of another shape
 // is as good as none.
 
-import { clear, createStore, del, entries, get, set } from 'idb-keyval';
+import { clear, createStore, del, delMany, entries, get, keys, set, setMany } from 'idb-keyval';
 import * as v from 'valibot';
 import type { KeyRecord, KeyStore } from '../identity/keys.ts';
 import type { Known } from '../identity/trust.ts';
@@ -100,5 +100,51 @@ export const partialRecords = {
   remove: (name: string) => del(PARTIAL + name, store()),
 };
 
+const text = v.string();
+const amount = v.number();
+const note = v.strictObject({
+  at: amount,
+  way: v.picklist(['in', 'out']),
+  deed: v.picklist(['offered', 'accepted', 'declined', 'cancelled', 'withdrawn', 'verified', 'saved', 'failed']),
+  peer: text,
+  who: text,
+  path: text,
+  size: amount,
+  bytes: amount,
+  root: v.exactOptional(text),
+  failure: v.exactOptional(text),
+});
+
+/** What happened to a file, with whom (their key, and what they were called here) and when, milliseconds since 1970. */
+export type Note = Readonly<v.InferOutput<typeof note>>;
+
+/** So many are kept, the newest: about 4 MB. */
+const MAX_NOTES = 20_000;
+const notes = () => createStore(`${DATABASE}-activity`, 'notes');
+/** Keys sort as the notes do: by their time, and of one moment by their order. */
+const noteKey = (at: number, order: number) => `${String(at).padStart(16, '0')} ${String(order).padStart(8, '0')}`;
+let noted = 0;
+
+/** The activity log of this browser. */
+export const activityLog = {
+  add: (added: readonly Note[]) => setMany(added.map((one) => [noteKey(one.at, noted++), one]), notes()),
+  /** Oldest first. */
+  async all(): Promise<Note[]> {
+    const found = await entries<string, unknown>(notes());
+    return found.flatMap(([, value]) => {
+      const result = v.safeParse(note, value);
+      return result.success ? [result.output] : [];
+    });
+  },
+  clear: () => clear(notes()),
+  /** Forgets the oldest beyond what is kept. */
+  async sweep(): Promise<void> {
+    const all = await keys<string>(notes());
+    if (all.length > MAX_NOTES) await delMany(all.sort().slice(0, all.length - MAX_NOTES), notes());
+  },
+};
+
 /** Forgets every record. */
-export const forgetRecords = (): Promise<void> => clear(store());
+export async function forgetRecords(): Promise<void> {
+  await Promise.all([clear(store()), clear(notes())]);
+}

@@ -3,6 +3,7 @@
 
 import type { Failure } from '../protocol/failure.ts';
 import { offerHash, signedJson, type Message, type MessageOf } from '../protocol/messages.ts';
+import type { Activity } from '../room/activity.ts';
 import type { PersonChannel } from '../room/channel.ts';
 import { hearOfFiles } from '../room/files.ts';
 import { IncomingFiles } from '../room/incoming.ts';
@@ -37,15 +38,17 @@ export class Person {
   readonly name: string;
   readonly engine = new FakeEngine();
   readonly journal = new MemoryJournal();
+  readonly activities: Activity[] = [];
   readonly outgoing: OutgoingFiles;
   readonly incoming: IncomingFiles;
   nowMs = 0;
 
   constructor(name: string) {
     this.name = name;
-    this.outgoing = new OutgoingFiles(this.engine, () => this.nowMs);
+    const log = (activity: Activity) => void this.activities.push(activity);
+    this.outgoing = new OutgoingFiles({ engine: this.engine, now: () => this.nowMs, log });
     this.incoming = new IncomingFiles({
-      ...{ engine: this.engine, journal: this.journal },
+      ...{ engine: this.engine, journal: this.journal, log },
       now: () => this.nowMs,
       changed: () => undefined,
     });

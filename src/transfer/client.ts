@@ -63,7 +63,10 @@ export class TransferWorker implements Engine {
 
   constructor() {
     this.#worker = new Worker(trustedScriptUrl(transferWorkerUrl), { type: 'module' });
-    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#handle(data);
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (data.type === 'ready') this.#staging = data.staging;
+      happened(data, this.events);
+    };
     this.#worker.onerror = () => {
       this.#lost = true;
       this.events?.lost();
@@ -136,29 +139,29 @@ export class TransferWorker implements Engine {
   #tell(message: ToWorker, transfer: Transferable[] = []): void {
     this.#worker.postMessage(message, transfer);
   }
+}
 
-  #handle(message: FromWorker): void {
-    const failure = (from: { code: FailureCode; detail: string }) => new Failure(from.code, from.detail);
-    switch (message.type) {
-      case 'ready':
-        this.#staging = message.staging;
-        return this.events?.ready(message.staging);
-      case 'progress':
-        return this.events?.progress(message.moved);
-      case 'served':
-        return this.events?.served(message, message.root);
-      case 'staged':
-        return this.events?.staged(message, message.root, message.file);
-      case 'full':
-        return this.events?.full(message);
-      case 'not-kept':
-        return this.events?.notKept(message);
-      case 'failed':
-        return this.events?.failed(message, failure(message));
-      case 'lane-closed':
-        return this.events?.laneClosed(message.lane);
-      case 'fault':
-        return this.events?.fault(message.link, failure(message));
-    }
+/** Tells what the worker said. */
+export function happened(message: FromWorker, events: EngineEvents | undefined): void {
+  const failure = (from: { code: FailureCode; detail: string }) => new Failure(from.code, from.detail);
+  switch (message.type) {
+    case 'progress':
+      return events?.progress(message.moved);
+    case 'served':
+      return events?.served(message, message.root);
+    case 'staged':
+      return events?.staged(message, message.root, message.file);
+    case 'full':
+      return events?.full(message);
+    case 'not-kept':
+      return events?.notKept(message);
+    case 'failed':
+      return events?.failed(message, failure(message));
+    case 'lane-closed':
+      return events?.laneClosed(message.lane);
+    case 'fault':
+      return events?.fault(message.link, failure(message));
+    case 'ready':
+      return events?.ready(message.staging);
   }
 }

@@ -24,11 +24,12 @@ import { Room } from '../room/room.ts';
 import type { Told } from '../room/surroundings.ts';
 import type { DeliveryView, OutgoingView, RoomView } from '../room/views.ts';
 import type { PickedFile } from '../room/outgoing.ts';
+import { ActivityWriter } from '../storage/activity.ts';
 import { saveBlob, zip } from '../storage/export.ts';
 import { forgetDevice } from '../storage/forget.ts';
 import { freeBytes } from '../storage/space.ts';
 import { openJournal } from '../storage/journal.ts';
-import { hostedRooms, keyStore, memoryStore } from '../storage/records.ts';
+import { activityLog, hostedRooms, keyStore, memoryStore, type Note } from '../storage/records.ts';
 import { lockRoom, type RoomLock } from '../storage/room-lock.ts';
 import { readTabRoom, writeTabRoom, type Named, type TabRoom } from '../storage/tab.ts';
 import { TransferWorker } from '../transfer/client.ts';
@@ -64,6 +65,7 @@ export class App {
   #wanted: [TabRoom, RoomLink] | undefined;
   #room: Room | undefined;
   #tab: TabRoom | undefined;
+  readonly #activity = new ActivityWriter();
   readonly #journal = openJournal(() => Date.now());
   #engine: TransferWorker | undefined;
   #noticeId = 0;
@@ -101,6 +103,7 @@ export class App {
     this.#key = key;
     this.acquaintances = await Acquaintances.open(memoryStore, nickname(toBase64url(key.publicKey)));
     void hostedRooms.sweep(Date.now()).catch(() => undefined);
+    void activityLog.sweep().catch(() => undefined);
   }
 
   /** Changes what is remembered on this device. */
@@ -108,6 +111,24 @@ export class App {
     if (this.acquaintances) await change(this.acquaintances);
     this.remembered++;
     this.#draw();
+  }
+
+  /** What happened to files, the newest first. */
+  async activity(): Promise<Note[]> {
+    await this.#activity.flush();
+    return (await activityLog.all().catch(() => [])).reverse();
+  }
+
+  async clearActivity(): Promise<void> {
+    await this.#activity.flush();
+    await activityLog.clear().catch(() => undefined);
+  }
+
+  /** The whole log as JSON, to keep or to show: oldest first. */
+  async exportActivity(): Promise<void> {
+    const notes = (await this.activity()).reverse();
+    const json = JSON.stringify({ format: 'doorstep activity 1', notes }, undefined, 2);
+    saveBlob(new Blob([json]), 'doorstep-activity.json');
   }
 
   /** Takes the room over from the other tab. */
@@ -294,6 +315,7 @@ export class App {
         keepRoster: (signed) => this.#keepTab({ ...(this.#tab ?? tab), roster: signed && toBase64url(signed) }),
         now: () => performance.now(),
         clock: () => Date.now(),
+        log: (note) => this.#activity.add({ ...note, at: Date.now() }),
         changed: () => this.#draw(),
         tell: (told) => this.tell(told),
         untell: (code, about) => this.untell(code, about),

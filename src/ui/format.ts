@@ -53,3 +53,10 @@ export function pausedBy({ us, them }: PausedBy, person: string): string {
   if (us) return them ? 'paused by both of you' : 'paused';
   return `${person} paused this`;
 }
+
+const moments = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' });
+
+/** `Nov 21, 2026, 9:45 PM`, of milliseconds since 1970. */
+export function moment(at: number): string {
+  return moments.format(at);
+}
