@@ -178,44 +178,70 @@ export class Story {
         if (file) this.#yes(person, [file.id]);
         return;
       }
-      case 'accept all':
-        return this.#yes(person, acceptedTogether(incoming.view()));
-      case 'decline':
-        return incoming.decline(row('offered')?.id ?? '');
-      case 'undo':
-        return incoming.undoDecline(row('declined')?.id ?? '');
-      case 'cancel':
-        return incoming.cancel(row()?.id ?? '');
-      case 'pause':
-        return incoming.pause(row('receiving')?.id ?? '');
-      case 'resume':
-        return incoming.resume(row('paused')?.id ?? '');
+      case 'accept all': {
+        this.#yes(person, acceptedTogether(incoming.view()));
+        return;
+      }
+      case 'decline': {
+        incoming.decline(row('offered')?.id ?? '');
+        return;
+      }
+      case 'undo': {
+        incoming.undoDecline(row('declined')?.id ?? '');
+        return;
+      }
+      case 'cancel': {
+        incoming.cancel(row()?.id ?? '');
+        return;
+      }
+      case 'pause': {
+        incoming.pause(row('receiving')?.id ?? '');
+        return;
+      }
+      case 'resume': {
+        incoming.resume(row('paused')?.id ?? '');
+        return;
+      }
       case 'save': {
         const file = which % 3 ? row('verified') : row();
         if (file) memory.saves.add(`${person.name} ${file.id}`);
-        return incoming.markSaved(file?.id ?? '');
+        incoming.markSaved(file?.id ?? '');
+        return;
       }
       case 'withdraw': {
         const file = own();
         if (!file) return;
         const known = memory.files.get(file.size);
         if (known) known.withdrawn = true;
-        return outgoing.withdraw(file.id);
+        outgoing.withdraw(file.id);
+        return;
       }
-      case 'pause to':
-        return outgoing.pause(own()?.id ?? '', other.name);
-      case 'resume to':
-        return outgoing.resume(own()?.id ?? '', other.name);
-      case 'part':
-        return world.part(person, other);
+      case 'pause to': {
+        outgoing.pause(own()?.id ?? '', other.name);
+        return;
+      }
+      case 'resume to': {
+        outgoing.resume(own()?.id ?? '', other.name);
+        return;
+      }
+      case 'part': {
+        world.part(person, other);
+        return;
+      }
       case 'meet':
         return world.meet(person, other);
-      case 'reload':
-        return world.reload(person);
-      case 'wait':
-        return this.#pass(300);
-      case 'wait long':
-        return this.#pass(5_100);
+      case 'reload': {
+        world.reload(person);
+        return;
+      }
+      case 'wait': {
+        this.#pass(300);
+        return;
+      }
+      case 'wait long': {
+        this.#pass(5_100);
+        return;
+      }
       default:
         if (end) this.#lie(verb, person, end, which);
     }

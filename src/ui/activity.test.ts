@@ -3,7 +3,16 @@ import type { Note } from '../storage/records.ts';
 import { deedOf, isAbout } from './activity.ts';
 
 const note: Note = {
-  ...{ at: 0, way: 'in', deed: 'verified', peer: 'KEY', who: 'Bob of the hill', path: 'photos/Sea.jpg', size: 9, bytes: 9 },
+  ...{
+    at: 0,
+    way: 'in',
+    deed: 'verified',
+    peer: 'KEY',
+    who: 'Bob of the hill',
+    path: 'photos/Sea.jpg',
+    size: 9,
+    bytes: 9,
+  },
 };
 
 test('says what happened from where it is read', () => {
