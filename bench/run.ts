@@ -8,6 +8,7 @@ const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void>
   fanout: () => import('./fanout.ts'),
   many: () => import('./many.ts'),
   memory: () => import('./memory.ts'),
+  secrets: () => import('./secrets.ts'),
   transfer: () => import('./transfer.ts'),
   wan: () => import('./wan.ts'),
 };

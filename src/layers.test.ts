@@ -71,6 +71,14 @@ test('every import keeps to the layers and every library to its place', () => {
   expect(found.filter(([path, name]) => !isAllowed(path, name))).toEqual([]);
 });
 
+test('nothing asks for a folder it could read later (C9)', () => {
+  // Only File objects that were chosen, dropped or pasted: a handle would go on reading what a person forgot they gave.
+  const asks =
+    /show(?:Directory|OpenFile)Picker|getAsFileSystemHandle|chooseFileSystemEntries|FileSystemObserver|requestPermission\s*\(/;
+  expect(sources.filter((path) => asks.test(readFileSync(path, 'utf8')))).toEqual([]);
+  expect(asks.test('await item.getAsFileSystemHandle()')).toBe(true);
+});
+
 test('the scanner sees imports of every form', () => {
   const source = `
     import a from 'a'; import 'b'; import type { C } from "c"; import {

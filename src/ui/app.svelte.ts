@@ -33,7 +33,7 @@ import { activityLog, hostedRooms, keyStore, memoryStore, type Note } from '../s
 import { lockRoom, type RoomLock } from '../storage/room-lock.ts';
 import { readTabRoom, writeTabRoom, type Named, type TabRoom } from '../storage/tab.ts';
 import { TransferWorker } from '../transfer/client.ts';
-import { review, type ReviewFile } from './picked.ts';
+import { Review } from './review.svelte.ts';
 
 export interface Notice extends Told {
   readonly id: number;
@@ -48,7 +48,7 @@ const MAX_NAMED = 500;
 export class App {
   /** `entering`: on the way into a room, and nothing to be chosen yet. `elsewhere`: another tab of this browser has the room. `stuck`: nothing can be done in this browser or at this address; the notice says why. */
   screen = $state<'home' | 'entering' | 'room' | 'elsewhere' | 'stuck'>('home');
-  review = $state.raw<readonly ReviewFile[]>([]);
+  readonly review = new Review();
   room = $state.raw<RoomView | undefined>();
   notices = $state.raw<readonly Notice[]>([]);
   zipping = $state(false);
@@ -165,27 +165,23 @@ export class App {
     if (this.screen === 'stuck') return;
     if (!files.length) return this.tell({ code: 'empty-offer', about: '' });
     this.untell('empty-offer');
-    this.review = [...this.review, ...review(files)];
+    this.review.add(files);
   }
 
-  tick(index: number, ticked: boolean): void {
-    this.review = this.review.map((file, i) => (i === index ? { ...file, ticked } : file));
-  }
-
-  cancelReview(): void {
-    this.review = [];
-  }
-
-  /** The yes to what leaves: offers the ticked files, in a room made for it if there is none. */
-  async offer(): Promise<void> {
-    const files = this.review.filter(({ ticked }) => ticked);
-    if (this.#offering) return;
+  /** The yes to what leaves: offers the ticked files, in a room made for it if there is none. Secrets take a second one. */
+  async offer(secretsToo = false): Promise<void> {
+    const files = this.review.ticked;
+    if (this.#offering || this.review.looking > 0) return;
+    if (this.review.secrets.length && !secretsToo) {
+      this.review.asking = true;
+      return;
+    }
     this.#offering = true;
     try {
       if (!files.length) throw new Failure('empty-offer');
       if (!this.#room) await this.#host();
       this.#room?.offer(files);
-      this.review = [];
+      this.review.clear();
       this.untell('empty-offer');
     } catch (error) {
       this.tell({ code: Failure.from(error).code, about: '' });
@@ -213,7 +209,7 @@ export class App {
     this.#room = undefined;
     this.room = undefined;
     this.notices = [];
-    this.review = [];
+    this.review.clear();
     this.chooseAgain = [];
     this.#tab = undefined;
     writeTabRoom(undefined);

@@ -1,14 +1,7 @@
 // Files as people hand them over: chosen, a chosen folder, dropped, pasted. Only File objects come out; no handle to a
 // folder is ever asked for or kept.
 
-import { secretReason, type SecretReason } from '../safety/secrets.ts';
 import type { PickedFile } from '../room/outgoing.ts';
-
-/** One line of the review. */
-export interface ReviewFile extends PickedFile {
-  readonly reason: SecretReason;
-  readonly ticked: boolean;
-}
 
 /** Files of an input; a chosen folder's files keep their path in it. */
 export function fromInput(files: FileList): PickedFile[] {
@@ -42,12 +35,4 @@ async function walk(entry: FileSystemEntry, found: PickedFile[]): Promise<void> 
     if (!batch.length) return;
     for (const child of batch) await walk(child, found);
   }
-}
-
-/** How files enter the review: what looks private is unticked. */
-export function review(files: readonly PickedFile[]): ReviewFile[] {
-  return files.map(({ file, path }) => {
-    const reason = secretReason(path);
-    return { file, path, reason, ticked: reason === '' };
-  });
 }
