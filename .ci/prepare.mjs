@@ -1,5 +1,5 @@
 // What `npm start` and `npm test` need on a fresh clone, made only when it is missing or out of date: the packages, the
-// build, a browser, a TURN server.
+// build, a browser, a TURN server, unpackers.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -80,13 +80,24 @@ function aptInstall(name) {
   spawnSync('apt-get', ['install', '-y', '-qq', name], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-/** coturn, the TURN server the network tests go through: an installed one, else the system's package manager when root. */
-export function turnServer() {
-  const isHere = () => spawnSync('turnserver', ['--version'], { stdio: 'ignore' }).error === undefined;
-  if (!isHere() && process.getuid?.() === 0) aptInstall('coturn');
+/** A program the tests use, under any of these names: an installed one, else of the system's package manager when root. */
+function program(names, packageName) {
+  const isHere = () => names.some((name) => spawnSync(name, ['--help'], { stdio: 'ignore' }).error === undefined);
+  if (!isHere() && process.getuid?.() === 0) aptInstall(packageName);
   if (isHere()) return;
-  console.error('No turnserver was found and none could be installed: install coturn.');
+  console.error(`No ${names.join(' or ')} was found and none could be installed: install ${packageName}.`);
   process.exit(1);
+}
+
+/** coturn, the TURN server the network tests go through. */
+export function turnServer() {
+  program(['turnserver'], 'coturn');
+}
+
+/** What ZIPs are read with by others. */
+export function unpackers() {
+  program(['unzip'], 'unzip');
+  program(['7zz', '7z'], '7zip');
 }
 
 /** A Chromium for the tests: an installed one, else Playwright's download, else the system's package manager when root. Sets DOORSTEP_CHROMIUM. */

@@ -2,11 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { browser, build, install, root, run, turnServer } from './prepare.mjs';
+import { browser, build, install, root, run, turnServer, unpackers } from './prepare.mjs';
 
 install();
 await browser();
 turnServer();
+unpackers();
 
 const bin = (name, file) => join('node_modules', name, file);
 const results = join(root, 'test-results');

@@ -3,7 +3,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from './fixtures.ts';
-import { readZip } from './zip.ts';
 
 const MiB = 1024 * 1024;
 
@@ -187,18 +186,6 @@ test('withdraw, pause, cancel and undo each do what they say', async ({ server, 
   await bob.incoming('kept.txt').getByTestId('resume').click();
   await bob.sees('kept.txt', 'verified');
   expect((await bob.save('kept.txt')).sha256).toBe(files[1]?.sha256);
-});
-
-test('several files are saved as one ZIP', async ({ server, alice, bob }) => {
-  await alice.open(server.url);
-  const file = (name: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(`this is ${name}`) });
-  await bob.enter(alice, await alice.offer(file('a.txt'), file('b.txt')));
-  await bob.page.getByTestId('accept-all').click();
-  await bob.sees('a.txt', 'verified');
-  await bob.sees('b.txt', 'verified');
-  const [download] = await Promise.all([bob.page.waitForEvent('download'), bob.page.getByTestId('save-all').click()]);
-  expect(download.suggestedFilename()).toBe('doorstep.zip');
-  expect(readZip(await download.path())).toEqual({ 'a.txt': 'this is a.txt', 'b.txt': 'this is b.txt' });
 });
 
 test('a browser that cannot move channels to a worker pumps them through the page', async ({

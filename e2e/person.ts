@@ -321,12 +321,16 @@ export class Person {
 
   /** Makes this browser one without a private file system; before `open`. */
   async breakStaging(): Promise<void> {
-    // The worker is where staging lives: its script is given a first line.
+    await this.beginWorkersWith(
+      'StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException("no", "SecurityError"));',
+    );
+  }
+
+  /** Gives the script of the worker, where staging lives, a first line; before `open`. */
+  async beginWorkersWith(line: string): Promise<void> {
     await this.context.route(/\/assets\/worker-.*\.js$/, async (route) => {
       const response = await route.fetch();
-      const broken =
-        'StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException("no", "SecurityError"));';
-      await route.fulfill({ response, body: `${broken}\n${await response.text()}` });
+      await route.fulfill({ response, body: `${line}\n${await response.text()}` });
     });
   }
 

@@ -23,7 +23,7 @@ const libraries = new Map([
   ['peerjs', /^src\/rendezvous\/peerjs\.ts$/],
   ['idb-keyval', /^src\/storage\/records\.ts$/],
   ['tweetnacl', /^src\/identity\//],
-  ['client-zip', /^src\/storage\/export\.ts$/],
+  ['crc-32', /^src\/storage\/zip-entries\.ts$/],
   ['qr', /^src\/ui\//],
   ['ws', /^signaling\//],
   ['sirv', /^signaling\//],

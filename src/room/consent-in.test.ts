@@ -79,7 +79,7 @@ describe('consent', { timeout: DEEP_MS }, () => {
         for (const { person, row } of rowsOf(story)) {
           if (person !== alice || row.state !== 'verified') continue;
           story.memory.saves.add(`${person.name} ${row.id}`);
-          person.incoming.markSaved(row.id);
+          person.incoming.markSaved([row.id]);
         }
         for (const { person, row } of rowsOf(story)) {
           if (row.state === 'verified') seen.add('verified and not saved');

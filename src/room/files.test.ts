@@ -59,8 +59,16 @@ test('a file goes from offer to yes, to bytes, to verified, and only then waits 
   expect([sent(alice), got(bob)]).toEqual([[['bob', 'verified', undefined]], [['a.txt', 'verified', undefined]]]);
   expect(alice.engine.streams('stop')).toEqual(alice.engine.streams('serve'));
   expect(bob.incoming.staged([id])).toEqual([{ id, name: 'a.txt', path: 'a.txt', modified: 1, file: staged }]);
-  bob.incoming.markSaved(id);
+  bob.incoming.free([id]);
+  expect(bob.incoming.staged([id]), 'only what was saved can be freed').toHaveLength(1);
+  bob.incoming.markSaved([id]);
   expect(got(bob)).toEqual([['a.txt', 'saved', undefined]]);
+  expect(bob.engine.downloads, 'small, and without a name').toEqual([{ partials: [], others: true }]);
+  expect([bob.incoming.staged([id]).length, bob.engine.streams('stop')]).toEqual([1, []]);
+  bob.incoming.free([id]);
+  expect(bob.engine.streams('stop')).toEqual([bob.engine.last('receive').stream]);
+  expect(bob.incoming.staged([id])).toEqual([]);
+  expect(bob.incoming.view()).toMatchObject([{ state: 'saved', isStaged: false }]);
 });
 
 test('progress is seen on both sides', async () => {

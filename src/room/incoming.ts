@@ -120,6 +120,7 @@ export class IncomingFiles {
       secondsLeft: file.state === 'receiving' ? file.meter.secondsLeft(file.offered.size, this.#now()) : undefined,
       failure: file.failure,
       canUndo: file.undo !== undefined,
+      isStaged: file.file !== undefined,
       hasPartial: file.bytes > 0 && (file.state === 'offered' || file.state === 'interrupted'),
       goesOn: file.again !== undefined,
       pausedBy: file.pausedBy,
@@ -166,7 +167,7 @@ export class IncomingFiles {
       case 'withdraw':
         for (const file of this.#named(channel.peer, message.fileIds)) {
           // What is whole is here; anything else came too late for the sender to hear of it, and ends as they see it.
-          if (file.file) continue;
+          if (file.file || file.state === 'saved') continue;
           this.#forgetUndo(file);
           this.#logEnd(file, 'withdrawn');
           this.#release(file);
@@ -279,7 +280,7 @@ export class IncomingFiles {
   /** Somebody who left is not coming back: their rows go, but for files that are whole. */
   forget(peer: string): void {
     for (const file of this.#files.values()) {
-      if (file.peer !== peer || file.file) continue;
+      if (file.peer !== peer || file.file || file.state === 'saved') continue;
       this.#forgetUndo(file);
       this.#unlist(file);
     }
@@ -315,13 +316,38 @@ export class IncomingFiles {
     });
   }
 
-  markSaved(id: string): void {
-    const file = this.#files.get(id);
-    if (file?.state !== 'verified') return;
+  /** Downloads of these begin: they stay for as long as this page, and an hour longer, unless they are let go of. */
+  markSaved(ids: readonly string[]): void {
+    const saved = ids.flatMap((id) => this.#files.get(id) ?? []).filter(({ file }) => file);
+    if (!saved.length) return;
+    const partials = saved.flatMap(({ partial }) => partial ?? []);
+    // Without this note and without their record they would be swept as soon as the page is gone.
+    this.#engine.keepForDownload(partials, partials.length < saved.length);
+    for (const file of saved) {
+      this.#becomeSaved(file);
+      if (file.partial) this.#journal.forget(file.partial);
+    }
+  }
+
+  /** These were written to where the person wanted them: nothing of them is needed here any more. */
+  markWritten(ids: readonly string[]): void {
+    for (const id of ids) {
+      const file = this.#files.get(id);
+      if (!file?.file) continue;
+      this.#release(file);
+      file.file = undefined;
+      this.#becomeSaved(file);
+    }
+  }
+
+  #becomeSaved(file: Incoming): void {
+    if (file.state !== 'saved') this.#note(file, 'saved');
     file.state = 'saved';
-    this.#note(file, 'saved');
-    // It stays for as long as this page: a download may still be reading it.
-    if (file.partial) this.#journal.forget(file.partial);
+  }
+
+  /** Frees what was staged of saved files: a download that still reads it breaks off. */
+  free(ids: readonly string[]): void {
+    this.markWritten(ids.filter((id) => this.#files.get(id)?.state === 'saved'));
   }
 
   handleProgress(moved: Moved): void {
@@ -450,7 +476,7 @@ export class IncomingFiles {
       offered,
       folder: parts.slice(0, -1).join('/'),
       name,
-      named: { ...splitExtension(name), risk: riskOf(name), warning: nameWarning(name) },
+      named: { ...splitExtension(name), risk: riskOf(name, offered.type), warning: nameWarning(name, offered.type) },
       hash,
       state: 'offered',
       bytes: 0,

@@ -296,7 +296,16 @@ export class Room {
   }
 
   markSaved(ids: readonly string[]): void {
-    this.#act(() => ids.forEach((id) => this.#incoming.markSaved(id)));
+    this.#act(() => this.#incoming.markSaved(ids));
+  }
+
+  markWritten(ids: readonly string[]): void {
+    this.#act(() => this.#incoming.markWritten(ids));
+  }
+
+  /** Frees the space of saved files. */
+  free(ids: readonly string[]): void {
+    this.#act(() => this.#incoming.free(ids));
   }
 
   #act(action: () => void): void {

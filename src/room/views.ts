@@ -67,6 +67,8 @@ export interface IncomingView {
   readonly secondsLeft: number | undefined;
   readonly failure: FailureCode | undefined;
   readonly canUndo: boolean;
+  /** All of it is here, and can be saved. */
+  readonly isStaged: boolean;
   /** A part of it is here and nothing moves: a yes would go on with it, and it can be let go of. */
   readonly hasPartial: boolean;
   /** Cut off after a yes: it goes on by itself when its sender is back. */

@@ -2,17 +2,20 @@
 // nothing received is ever opened or rendered here.
 
 import { Failure } from '../protocol/failure.ts';
-import { GiB } from '../protocol/limits.ts';
-
+export const TYPE = 'application/octet-stream';
 /** Downloads read from the object URL for as long as they take; an hour outlasts any of them. */
 const URL_LIFE_MS = 60 * 60 * 1000;
-/** client-zip writes a faulty end record beyond this many entries, and warns readers beyond this size (docs/decisions.md). */
-const MAX_ZIP_ENTRIES = 65_534;
-const MAX_ZIP_ENTRY_BYTES = 4 * GiB - 1;
 
-/** Hands a blob to the browser's download under `name` (sanitised by the caller). Must run in a gesture. */
+/** What goes on while something is saved. */
+export interface Saving {
+  readonly signal: AbortSignal;
+  /** So many bytes more are done. */
+  readonly progress: (bytes: number) => void;
+}
+
+/** Hands a blob to the browser's downloads under `name` (sanitised by the caller). */
 export function saveBlob(blob: Blob, name: string): void {
-  const url = URL.createObjectURL(blob.slice(0, blob.size, 'application/octet-stream'));
+  const url = URL.createObjectURL(blob.slice(0, blob.size, TYPE));
   const anchor = document.createElement('a');
   anchor.href = url;
   anchor.download = name;
@@ -20,45 +23,51 @@ export function saveBlob(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(url), URL_LIFE_MS);
 }
 
-/** One entry of a ZIP: `path` is sanitised and unique, components joined by `/`. */
-export interface ZipEntry {
-  readonly path: string;
-  readonly file: Blob;
-  readonly modified: number;
+// Chromium has it, Firefox and Safari do not; the compiler does not know it.
+type SavePicker = (options: { suggestedName: string }) => Promise<FileSystemFileHandle>;
+
+const picker = () => (globalThis as typeof globalThis & { showSaveFilePicker?: SavePicker }).showSaveFilePicker;
+
+/** Whether this browser lets a page write to a file that the person chooses. */
+export function canChooseTarget(): boolean {
+  return picker() !== undefined;
 }
 
-/** A ZIP of the entries, streamed through a file of the private file system, so that it is never whole in memory. Throws Failure. */
-export async function zip(entries: readonly ZipEntry[]): Promise<Blob> {
-  if (entries.length > MAX_ZIP_ENTRIES || entries.some((entry) => entry.file.size > MAX_ZIP_ENTRY_BYTES)) {
-    throw new Failure('save-failed', 'more than one ZIP holds');
-  }
-  const { makeZip } = await import('client-zip');
-  const stream = makeZip(
-    entries.map(({ path, file, modified }) => ({
-      name: path,
-      input: file,
-      lastModified: new Date(modified),
-      size: file.size,
-    })),
-  );
+/** Asks where to save to. Must run in a gesture. Throws Failure: `cancelled` when the person thought better of it. */
+export async function chooseTarget(name: string): Promise<FileSystemFileHandle> {
   try {
-    const folder = await exportsFolder();
-    const handle = await folder.getFileHandle(`${crypto.randomUUID()}.zip`, { create: true });
-    await stream.pipeTo(await handle.createWritable());
-    return await handle.getFile();
+    const choose = picker();
+    if (!choose) throw new Failure('save-failed', 'nothing to choose with');
+    return await choose({ suggestedName: name });
   } catch (error) {
-    const full = error instanceof DOMException && error.name === 'QuotaExceededError';
-    throw Failure.from(error, full ? 'disk-full' : 'save-failed');
+    throw Failure.from(error, isNamed(error, 'AbortError') ? 'cancelled' : 'save-failed');
   }
 }
 
-/** Where ZIPs are built. Older ones are removed on the way: a download may still be reading a young one. */
-async function exportsFolder(): Promise<FileSystemDirectoryHandle> {
-  const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('exports', { create: true });
-  for await (const entry of folder.values()) {
-    if (entry.kind !== 'file') continue;
-    const { lastModified } = await entry.getFile();
-    if (Date.now() - lastModified > URL_LIFE_MS) await folder.removeEntry(entry.name).catch(() => undefined);
+/** Writes a blob to a file, which stays as it was unless all of it could be written. Throws Failure. */
+export async function writeTo(target: FileSystemFileHandle, blob: Blob, { signal, progress }: Saving): Promise<void> {
+  try {
+    const counted = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+      transform(chunk, controller) {
+        progress(chunk.length);
+        controller.enqueue(chunk);
+      },
+    });
+    await blob
+      .stream()
+      .pipeThrough(counted, { signal })
+      .pipeTo(await target.createWritable(), { signal });
+  } catch (error) {
+    throw saveFailure(error, signal);
   }
-  return folder;
+}
+
+/** Why something could not be saved. */
+export function saveFailure(error: unknown, signal: AbortSignal): Failure {
+  if (signal.aborted) return new Failure('cancelled');
+  return Failure.from(error, isNamed(error, 'QuotaExceededError') ? 'disk-full' : 'save-failed');
+}
+
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof DOMException && error.name === name;
 }

@@ -41,6 +41,11 @@ class MemoryStaging implements Staging {
     return Promise.resolve(true);
   }
 
+  keepForDownload(): Promise<void> {
+    // Memory outlives no page.
+    return Promise.resolve();
+  }
+
   #take({ name, resume }: PartialFile, size: number): Kept | undefined {
     const kept = this.#kept.get(name);
     if (!resume || kept?.bytes.length !== size) {

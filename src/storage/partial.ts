@@ -7,6 +7,8 @@ import { HASH_BYTES, HashList } from '../protocol/hash-list.ts';
 export const STAGING = 'staging';
 export const PARTIALS = 'partials';
 export const SIDECAR = '.hashes';
+/** Beside a partial file, or in the folder of a page: a download of it began when this was last written to. */
+export const SAVED = '.saved';
 
 /** Of the noted pieces those whose bytes still have the noted hash. `read` fills as much as there is and says how much. */
 export async function heldPieces(

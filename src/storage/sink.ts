@@ -35,6 +35,8 @@ export interface Staging {
   readonly kind: 'disk' | 'memory';
   /** Room for a file of `size` bytes. Throws Failure. */
   open(size: number, partial?: PartialFile): Promise<Sink>;
+  /** Downloads read these partial files, and with `others` what has no name: for an hour they outlive this page. */
+  keepForDownload(partials: readonly string[], others: boolean): Promise<void>;
   /** Frees a partial file, unless somebody has it open: then false. */
   drop(name: string): Promise<boolean>;
 }

@@ -1,18 +1,20 @@
 // Staging on disk, in the origin private file system, written through synchronous access handles. Runs in the transfer
 // worker. What is gone with its page is in a folder of that page, whose Web Lock the page holds for as long as it lives;
 // partial files are in a folder of their own, each with a Web Lock while somebody has it open, and with the hashes of
-// its pieces beside it. What nobody holds and nobody wants to go on with is swept.
+// its pieces beside it. What nobody holds and nobody wants to go on with is swept, but for what a download may be reading.
 
 import { randomBytes, toHex, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
 import { HASH_BYTES, HashList } from '../protocol/hash-list.ts';
 import { MIN_PIECE_BYTES } from '../protocol/limits.ts';
 import { Packs } from './pack.ts';
-import { heldPieces, PARTIALS, SIDECAR, STAGING } from './partial.ts';
+import { heldPieces, PARTIALS, SAVED, SIDECAR, STAGING } from './partial.ts';
 import type { PartialFile, Sink, Staging } from './sink.ts';
 
 /** The lock of a partial is let go a moment after its link is over. */
 const LOCK_MS = 3_000;
+/** A download goes on when its page is gone, and Chromium cancels it when the file goes: an hour outlasts any of them. */
+const DOWNLOAD_MS = 60 * 60 * 1000;
 
 function diskFailure(error: unknown): Failure {
   const full = error instanceof DOMException && error.name === 'QuotaExceededError';
@@ -130,6 +132,25 @@ async function removePartial(folder: FileSystemDirectoryHandle, name: string): P
   // The hashes first: without them the rest is nothing that could be gone on with.
   await folder.removeEntry(name + SIDECAR).catch(() => undefined);
   await folder.removeEntry(name).catch(() => undefined);
+  await folder.removeEntry(name + SAVED).catch(() => undefined);
+}
+
+/** Notes, by the time of a file of this name, that a download began. */
+async function noteSaved(folder: FileSystemDirectoryHandle, name: string): Promise<void> {
+  const { access } = await openFile(folder, name);
+  // What is written does not matter; to open it alone would leave its time as it was.
+  access.write(new Uint8Array(1), { at: 0 });
+  access.close();
+}
+
+async function mayBeDownloading(folder: FileSystemDirectoryHandle, name: string): Promise<boolean> {
+  try {
+    const { lastModified } = await (await folder.getFileHandle(name)).getFile();
+    return Date.now() - lastModified < DOWNLOAD_MS;
+  } catch {
+    // Never saved.
+    return false;
+  }
 }
 
 /** Takes a Web Lock until the returned function is called; undefined when somebody else keeps it. */
@@ -174,13 +195,15 @@ async function sweep(
 ): Promise<void> {
   for await (const name of pages.keys()) {
     await navigator.locks.request(`${STAGING}/${name}`, { ifAvailable: true }, async (free) => {
-      if (free) await pages.removeEntry(name, { recursive: true });
+      if (!free || (await mayBeDownloading(await pages.getDirectoryHandle(name), SAVED))) return;
+      await pages.removeEntry(name, { recursive: true });
     });
   }
   for await (const entry of partials.keys()) {
-    const name = entry.replace(SIDECAR, '');
+    const name = entry.replace(SIDECAR, '').replace(SAVED, '');
     await navigator.locks.request(`${PARTIALS}/${name}`, { ifAvailable: true }, async (free) => {
-      if (free && !(await isKept(name))) await removePartial(partials, name);
+      if (!free || (await isKept(name)) || (await mayBeDownloading(partials, name + SAVED))) return;
+      await removePartial(partials, name);
     });
   }
 }
@@ -222,6 +245,10 @@ export async function openDiskStaging(isKept: (name: string) => Promise<boolean>
         } catch (error) {
           throw diskFailure(error);
         }
+      },
+      async keepForDownload(saved, others) {
+        for (const partial of saved) await noteSaved(partials, partial + SAVED);
+        if (others) await noteSaved(folder, SAVED);
       },
       async drop(partial) {
         const unlock = await lock(`${PARTIALS}/${partial}`);

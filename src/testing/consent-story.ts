@@ -205,7 +205,7 @@ export class Story {
       case 'save': {
         const file = which % 3 ? row('verified') : row();
         if (file) memory.saves.add(`${person.name} ${file.id}`);
-        incoming.markSaved(file?.id ?? '');
+        incoming.markSaved(file ? [file.id] : []);
         return;
       }
       case 'withdraw': {

@@ -147,6 +147,9 @@ class NearEngine implements Engine {
   stop({ link, way, stream }: Transfer): void {
     this.#links.get(link)?.stop(way, stream);
   }
+  keepForDownload(): void {
+    // Nobody leaves in the middle of a download.
+  }
   drop(partial: string): void {
     void this.#place.drop(partial);
   }
@@ -247,6 +250,7 @@ export class Neighbour {
   #place(): Staging {
     return {
       kind: 'memory',
+      keepForDownload: () => Promise.resolve(),
       drop: (name) => this.#disk.drop(name),
       open: async (size, partial) => this.#watch(await this.#disk.open(size, partial), size),
     };

@@ -8,6 +8,8 @@ export class FakeEngine implements Engine {
   events: EngineEvents | undefined;
   staging: 'disk' | 'memory' | undefined = 'disk';
   lost = false;
+  /** What it was told is being downloaded. */
+  readonly downloads: { partials: readonly string[]; others: boolean }[] = [];
   readonly #calls: [call: Call, transfer: Transfer][] = [];
   #lanes = 0;
 
@@ -41,6 +43,9 @@ export class FakeEngine implements Engine {
   }
   close(): void {
     // Nothing travels here.
+  }
+  keepForDownload(partials: readonly string[], others: boolean): void {
+    this.downloads.push({ partials, others });
   }
   drop(): void {
     // Nothing is kept here.

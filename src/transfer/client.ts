@@ -46,6 +46,8 @@ export interface Engine {
   resume(transfer: Transfer): void;
   root(transfer: Transfer, root: Bytes): void;
   stop(transfer: Transfer): void;
+  /** Downloads read these partial files, and with `others` files that have no name: for an hour they outlive this page. */
+  keepForDownload(partials: readonly string[], others: boolean): void;
   /** Frees what is kept of a file nobody will go on with. */
   drop(partial: string): void;
 }
@@ -130,6 +132,10 @@ export class TransferWorker implements Engine {
 
   stop(transfer: Transfer): void {
     this.#tell({ type: 'stop', ...transfer });
+  }
+
+  keepForDownload(partials: readonly string[], others: boolean): void {
+    this.#tell({ type: 'keep-for-download', partials, others });
   }
 
   drop(partial: string): void {

@@ -51,6 +51,8 @@ export type ToWorker =
   | ({ readonly type: 'root'; readonly root: Bytes } & Transfer)
   /** Ends a transfer of either direction; a received file's staging is freed. */
   | ({ readonly type: 'stop' } & Transfer)
+  /** Downloads read these partial files, and with `others` what has no name. */
+  | { readonly type: 'keep-for-download'; readonly partials: readonly string[]; readonly others: boolean }
   /** Nobody will go on with this partial file. */
   | { readonly type: 'drop'; readonly partial: string };
 

@@ -54,6 +54,16 @@ function close(lane: number): void {
   if (!link?.holdsFiles) links.delete(lane);
 }
 
+/** One after the other: a mark that is being written cannot be opened. */
+let marked = Promise.resolve();
+
+function keepForDownload(partials: readonly string[], others: boolean): void {
+  marked = marked
+    .then(async () => (await staging).keepForDownload(partials, others))
+    // No room even for that: then whoever leaves the page at once loses the download.
+    .catch(() => undefined);
+}
+
 /** What another tab goes on with stays, and its record too. */
 async function drop(partial: string): Promise<void> {
   if (await (await staging).drop(partial)) await partialRecords.remove(partial);
@@ -87,6 +97,9 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       return links.get(data.link)?.root(data.stream, data.root);
     case 'stop':
       return links.get(data.link)?.stop(data.way, data.stream);
+    case 'keep-for-download':
+      keepForDownload(data.partials, data.others);
+      return;
     case 'drop':
       void drop(data.partial).catch(() => undefined);
       return;

@@ -21,11 +21,12 @@ import { Dial } from '../rendezvous/simple-peer.ts';
 import { Acquaintances } from '../room/acquaintances.ts';
 import { nickname } from '../room/nickname.ts';
 import { Room } from '../room/room.ts';
+import type { StagedFile } from '../room/incoming.ts';
 import type { Told } from '../room/surroundings.ts';
 import type { DeliveryView, OutgoingView, RoomView } from '../room/views.ts';
 import type { PickedFile } from '../room/outgoing.ts';
 import { ActivityWriter } from '../storage/activity.ts';
-import { saveBlob, zip } from '../storage/export.ts';
+import { chooseTarget, saveBlob, writeTo, type Saving } from '../storage/export.ts';
 import { forgetDevice } from '../storage/forget.ts';
 import { freeBytes } from '../storage/space.ts';
 import { openJournal } from '../storage/journal.ts';
@@ -33,6 +34,7 @@ import { activityLog, hostedRooms, keyStore, memoryStore, type Note } from '../s
 import { lockRoom, type RoomLock } from '../storage/room-lock.ts';
 import { readTabRoom, writeTabRoom, type Named, type TabRoom } from '../storage/tab.ts';
 import { TransferWorker } from '../transfer/client.ts';
+import { percent } from './format.ts';
 import { Review } from './review.svelte.ts';
 
 export interface Notice extends Told {
@@ -44,6 +46,10 @@ const DRAWN_SHARE = 5;
 const MAX_DRAW_PAUSE_MS = 200;
 /** More than this nobody chooses one by one. */
 const MAX_NAMED = 500;
+/** What saving files together is called. */
+const ALL = 'all';
+const ZIP_NAME = 'doorstep.zip';
+const archive = () => import('../storage/archive.ts');
 
 export class App {
   /** `entering`: on the way into a room, and nothing to be chosen yet. `elsewhere`: another tab of this browser has the room. `stuck`: nothing can be done in this browser or at this address; the notice says why. */
@@ -51,7 +57,8 @@ export class App {
   readonly review = new Review();
   room = $state.raw<RoomView | undefined>();
   notices = $state.raw<readonly Notice[]>([]);
-  zipping = $state(false);
+  /** What is being packed or written: the id of a file, or `all`; and how much of it is done. */
+  saving = $state.raw<{ readonly what: string; readonly percent: number } | undefined>();
   /** Offered before this page was reloaded, and to be chosen again. */
   chooseAgain = $state.raw<readonly Named[]>([]);
   /** What is known of others, and what I am called; changes are drawn with the room. */
@@ -73,6 +80,7 @@ export class App {
   /** Not drawn again before. */
   #nextDrawMs = 0;
   #offering = false;
+  #stopSaving: AbortController | undefined;
 
   /** Begins with what the address bar, this tab's past and this browser allow. */
   async start(): Promise<void> {
@@ -203,7 +211,7 @@ export class App {
   }
 
   leave(): void {
-    this.#room?.close();
+    this.#closeRoom();
     this.#lock?.release();
     this.#lock = undefined;
     this.#room = undefined;
@@ -218,6 +226,11 @@ export class App {
 
   /** The page is going away: everyone hears it at once instead of after a time-out. */
   depart(): void {
+    this.#closeRoom();
+  }
+
+  #closeRoom(): void {
+    this.#stopSaving?.abort();
     this.#room?.close();
   }
 
@@ -225,25 +238,79 @@ export class App {
     return this.#room;
   }
 
+  /** Hands a file to the browser's downloads. */
   save(id: string): void {
     for (const { name, file } of this.#room?.staged([id]) ?? []) saveBlob(file, name);
     this.#room?.markSaved([id]);
   }
 
-  /** All verified files as one ZIP. */
+  /** All files that are here, as one ZIP among the browser's downloads. */
   async saveAll(): Promise<void> {
+    const files = this.#staged();
+    await this.#save(ALL, files, async (room, saving) => {
+      const { zip } = await archive();
+      saveBlob(await zip(files, saving), ZIP_NAME);
+      room.markSaved(files.map(({ id }) => id));
+    });
+  }
+
+  /** Writes a file where the person wants it. Then it is known to be there, and needs no space here any more. */
+  async saveTo(id: string): Promise<void> {
+    const files = this.#staged(id);
+    for (const { name, file } of files) {
+      await this.#save(id, files, async (room, saving) => {
+        await writeTo(await chooseTarget(name), file, saving);
+        room.markWritten([id]);
+      });
+    }
+  }
+
+  /** Likewise all files that are here, as one ZIP. */
+  async saveAllTo(): Promise<void> {
+    const files = this.#staged();
+    const ids = files.map(({ id }) => id);
+    await this.#save(ALL, [...files, ...files], async (room, saving) => {
+      const target = await chooseTarget(ZIP_NAME);
+      const { zip } = await archive();
+      await writeTo(target, await zip(files, saving), saving);
+      room.markWritten(ids);
+    });
+  }
+
+  /** The file with this id, or all, of those that wait to be saved. */
+  #staged(only?: string): StagedFile[] {
+    const ids = this.room?.incoming.filter(({ isStaged }) => isStaged).map(({ id }) => id) ?? [];
+    return this.#room?.staged(only === undefined ? ids : [only]) ?? [];
+  }
+
+  /** Saves one thing at a time. `read`: what has to be read for that. */
+  async #save(
+    what: string,
+    read: readonly StagedFile[],
+    save: (room: Room, saving: Saving) => Promise<void>,
+  ): Promise<void> {
     const room = this.#room;
-    const ready = this.room?.incoming.filter(({ state }) => state === 'verified' || state === 'saved') ?? [];
-    const files = room?.staged(ready.map(({ id }) => id)) ?? [];
-    if (!files.length || this.zipping) return;
-    this.zipping = true;
+    if (!room || !read.length || this.saving) return;
+    const stop = new AbortController();
+    const bytes = read.reduce((sum, { file }) => sum + file.size, 0);
+    let done = 0;
+    this.#stopSaving = stop;
+    this.saving = { what, percent: 0 };
+    this.untell('save-failed');
     try {
-      saveBlob(await zip(files), 'doorstep.zip');
-      room?.markSaved(files.map(({ id }) => id));
+      await save(room, {
+        signal: stop.signal,
+        progress: (more) => {
+          done += more;
+          const now = percent(done, bytes);
+          if (now !== this.saving?.percent) this.saving = { what, percent: now };
+        },
+      });
     } catch (error) {
-      this.tell({ code: Failure.from(error, 'save-failed').code, about: '' });
+      const { code } = Failure.from(error, 'save-failed');
+      if (code !== 'cancelled') this.tell({ code, about: '' });
     } finally {
-      this.zipping = false;
+      this.saving = undefined;
     }
   }
 
@@ -279,7 +346,7 @@ export class App {
     await this.#identity;
     const [key, acquaintances] = [this.#key, this.acquaintances];
     if (!key || !acquaintances) throw new Failure('internal', 'no key');
-    this.#room?.close();
+    this.#closeRoom();
     this.#lock?.release();
     this.#wanted = [tab, link];
     const { roomId } = await deriveRoomKeys(link);
@@ -319,13 +386,15 @@ export class App {
     );
     this.#room = room;
     this.screen = 'room';
+    // When there is something to pack, the server it comes from may be out of reach.
+    void archive().catch(() => undefined);
     await room.open(link, fromBase64url(tab.roster ?? '') ?? undefined);
   }
 
   /** Another tab of this browser took the room. */
   #stolen(lock: RoomLock): void {
     if (this.#lock !== lock) return;
-    this.#room?.close();
+    this.#closeRoom();
     this.#room = undefined;
     this.room = undefined;
     this.screen = 'elsewhere';

@@ -30,7 +30,16 @@ function roomOf(text: string): RoomView {
       size: 2,
       type: text,
     },
-    ...{ risk: 'dangerous', warning: text, state, canUndo: true, hasPartial: true, goesOn: true, inLine: undefined },
+    ...{
+      risk: 'dangerous',
+      warning: text,
+      state,
+      isStaged: true,
+      canUndo: true,
+      hasPartial: true,
+      goesOn: true,
+      inLine: undefined,
+    },
     ...pace,
   });
   const outgoing = (state: OutgoingView['deliveries'][number]['state']): OutgoingView => ({
