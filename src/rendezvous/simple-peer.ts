@@ -89,6 +89,11 @@ export class Dial {
         reject(failure);
       };
       this.#made.control.onopen = () => {
+        // Of media the other side only asks for there is no event.
+        if (this.#made.getTransceivers().length) {
+          fail(new Failure('connection-failed', 'media'));
+          return;
+        }
         clearTimeout(timer);
         resolve(this.#made);
       };
@@ -99,8 +104,8 @@ export class Dial {
       });
       // Nothing of ours ever travels there, and nobody adds channels or media to a connection.
       this.#peer.on('data', () => this.#peer.destroy());
-      this.#peer.on('track', () => this.#peer.destroy());
-      this.#made.addEventListener('datachannel', () => this.#peer.destroy());
+      // Asked of the connection itself: simple-peer passes over a track that is in no stream.
+      for (const event of ['track', 'datachannel']) this.#made.addEventListener(event, () => this.#peer.destroy());
     });
   }
 

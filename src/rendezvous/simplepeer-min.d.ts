@@ -20,7 +20,7 @@ declare module 'simple-peer/simplepeer.min.js' {
     constructor(options: Options);
     on(event: 'signal', handler: (signal: Signal) => void): this;
     on(event: 'error', handler: (error: Error) => void): this;
-    on(event: 'data' | 'track' | 'close', handler: () => void): this;
+    on(event: 'data' | 'close', handler: () => void): this;
     signal(signal: Signal): void;
     destroy(): void;
   }

@@ -127,7 +127,11 @@ let noted = 0;
 
 /** The activity log of this browser. */
 export const activityLog = {
-  add: (added: readonly Note[]) => setMany(added.map((one) => [noteKey(one.at, noted++), one]), notes()),
+  add: (added: readonly Note[]) =>
+    setMany(
+      added.map((one) => [noteKey(one.at, noted++), one]),
+      notes(),
+    ),
   /** Oldest first. */
   async all(): Promise<Note[]> {
     const found = await entries<string, unknown>(notes());

@@ -284,6 +284,9 @@ export class Neighbour {
   }
 }
 
+/** More than any story needs to come to its end. */
+const MAX_ROUNDS = 200;
+
 /** A book that takes no note. */
 const quiet: Book = {
   sent: () => undefined,
@@ -408,7 +411,8 @@ export class Doorsteps {
 
   /** Everything arrives, until nobody has anything more to say. `pass` lets so many milliseconds pass. */
   async finish(pass: (ms: number) => void): Promise<void> {
-    for (let quietFor = 0; quietFor < 2;) {
+    for (let quietFor = 0, rounds = 0; quietFor < 2; rounds++) {
+      if (rounds > MAX_ROUNDS) throw new Error('they never come to an end');
       let moved = false;
       for (const one of this.people) {
         for (const other of this.people) {

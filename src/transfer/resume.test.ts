@@ -670,8 +670,8 @@ test('whatever is held, every file ends as the sender has it, and only what was 
       expect(link.told(stream).every(({ lane }) => lane === 0)).toBe(true);
       expect(sorted(link.differing(stream))).toEqual(changed);
       expect(sorted([...new Set(link.asked(stream))])).toEqual(wanted);
-      // What a lane owed that closed is asked for again, and nothing else.
-      if (!closed) expect(sorted(link.asked(stream))).toEqual(wanted);
+      // What a lane owed that closed is asked for again, and at the end what a slow one owes of a fast one; nothing else.
+      if (!closed && !lanes.length) expect(sorted(link.asked(stream))).toEqual(wanted);
     }
   });
   await fc.assert(goesOn, { numRuns: 200 });

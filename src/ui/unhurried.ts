@@ -10,3 +10,8 @@ export function unhurried(button: HTMLButtonElement): () => void {
   const timer = setTimeout(() => (button.disabled = false), WAIT_MS);
   return () => clearTimeout(timer);
 }
+
+/** The same for a button that says yes to several things at once: when what it means changes, it waits anew. */
+export function unhurriedAbout(_meaning: string): typeof unhurried {
+  return (button) => unhurried(button);
+}
