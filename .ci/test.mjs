@@ -1,5 +1,6 @@
 // npm test: everything that says whether the project is sound, cheapest first.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { browser, build, install, root, run, turnServer, unpackers } from './prepare.mjs';
@@ -27,16 +28,27 @@ run(process.execPath, [
 run(process.execPath, [bin('eslint', 'bin/eslint.js'), '.']);
 run(process.execPath, [bin('prettier', 'bin/prettier.cjs'), '--check', '--log-level', 'warn', '.']);
 
-/** Runs a test runner; how many of its tests passed, and the names and reasons of those that failed, by its JSON report. */
-function suite(args, report, env, read) {
-  const { status } = spawnSync(process.execPath, args, {
+/**
+ * Runs a test runner, its output shown as it comes or, `quietly`, when it is over; how many of its tests passed, and the
+ * names and reasons of those that failed, by its JSON report.
+ */
+async function suite(args, report, env, read, quietly = false) {
+  const child = spawn(process.execPath, args, {
     cwd: root,
-    stdio: 'inherit',
+    stdio: ['ignore', quietly ? 'pipe' : 'inherit', 'inherit'],
     env: { ...process.env, ...env },
   });
-  const { passed, failures } = read(JSON.parse(readFileSync(join(results, report), 'utf8')));
-  if (status !== 0 && failures.length === 0) failures.push(`${args[0]} ended with ${status}`);
-  return { passed, failures };
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text) => (output += text));
+  const [status] = await once(child, 'close');
+  if (quietly) console.log(output);
+  try {
+    const { passed, failures } = read(JSON.parse(readFileSync(join(results, report), 'utf8')));
+    if (status !== 0 && failures.length === 0) failures.push(`${args[0]} ended with ${status}`);
+    return { passed, failures };
+  } catch (error) {
+    return { passed: 0, failures: [`${args[0]} ended with ${status} and left no report: ${String(error)}`] };
+  }
 }
 
 function unitResults({ testResults }) {
@@ -71,7 +83,23 @@ function endToEndResults({ stats, suites, errors }) {
   };
 }
 
-const unit = suite(
+function endToEnd(name, args, quietly) {
+  return suite(
+    [
+      ...[bin('@playwright/test', 'cli.js'), 'test', '--reporter=list,json', '--output', `test-results/${name}`],
+      ...args,
+    ],
+    `${name}.json`,
+    { PLAYWRIGHT_JSON_OUTPUT_FILE: join(results, `${name}.json`) },
+    endToEndResults,
+    quietly,
+  );
+}
+
+build();
+// What mostly waits goes on beside everything else: it would keep one of two workers for minutes.
+const patient = endToEnd('patient', ['--grep', '@patient', '--workers', '1'], true);
+const unit = await suite(
   [
     bin('vitest', 'vitest.mjs'),
     'run',
@@ -83,16 +111,11 @@ const unit = suite(
   {},
   unitResults,
 );
-build();
-const endToEnd = suite(
-  [bin('@playwright/test', 'cli.js'), 'test', '--reporter=list,json'],
-  'e2e.json',
-  { PLAYWRIGHT_JSON_OUTPUT_FILE: join(results, 'e2e.json') },
-  endToEndResults,
-);
+const others = await endToEnd('e2e', ['--grep-invert', '@patient'], false);
+const suites = [unit, others, await patient];
 
-const passed = unit.passed + endToEnd.passed;
-const failures = [...unit.failures, ...endToEnd.failures];
+const passed = suites.reduce((sum, one) => sum + one.passed, 0);
+const failures = suites.flatMap((one) => one.failures);
 // Last, where whoever only sees the end of it looks.
 for (const failure of failures) console.log(`FAILED ${failure.split('\n').slice(0, REASON_LINES).join('\n       ')}\n`);
 console.log(`${passed} passed, ${failures.length} failed`);

@@ -74,23 +74,28 @@ for (const [length, seconds] of [
   ['a minute', 60],
   ['five seconds', 5],
 ] as const) {
-  test(`the network is away for ${length}: it goes on by itself`, async ({ server, alice, bob, makeFile, relay }) => {
-    test.setTimeout((seconds + 180) * 1000);
-    const film = await onItsWay({ server, alice, bob, makeFile, relay });
-    relay.cut();
-    const before = await shown(bob);
-    const cut = performance.now();
-    if (seconds * 1000 > GIVEN_UP_MS) await bothAreTold(alice, bob);
-    // How long it is away is what is tested: there is nothing else to wait for.
-    await new Promise((resolve) => setTimeout(resolve, cut + seconds * 1000 - performance.now()));
-    relay.mend();
-    await expect.poll(() => shown(bob), { timeout: 10_000, intervals: [100] }).toBeGreaterThan(before);
-    await bob.sees('film.mp4', 'receiving');
-    await alice.seesDelivery('film.mp4', 'sending');
-    for (const { page } of [alice, bob]) await expect(page.getByTestId('notice')).toHaveCount(0);
-    await arrives(alice, bob, film);
-    expect(await alice.dataBytes()).toBeLessThan(SIZE + IN_FLIGHT);
-  });
+  const tag = seconds >= 300 ? ['@patient'] : [];
+  test(
+    `the network is away for ${length}: it goes on by itself`,
+    { tag },
+    async ({ server, alice, bob, makeFile, relay }) => {
+      test.setTimeout((seconds + 180) * 1000);
+      const film = await onItsWay({ server, alice, bob, makeFile, relay });
+      relay.cut();
+      const before = await shown(bob);
+      const cut = performance.now();
+      if (seconds * 1000 > GIVEN_UP_MS) await bothAreTold(alice, bob);
+      // How long it is away is what is tested: there is nothing else to wait for.
+      await new Promise((resolve) => setTimeout(resolve, cut + seconds * 1000 - performance.now()));
+      relay.mend();
+      await expect.poll(() => shown(bob), { timeout: 10_000, intervals: [100] }).toBeGreaterThan(before);
+      await bob.sees('film.mp4', 'receiving');
+      await alice.seesDelivery('film.mp4', 'sending');
+      for (const { page } of [alice, bob]) await expect(page.getByTestId('notice')).toHaveCount(0);
+      await arrives(alice, bob, film);
+      expect(await alice.dataBytes()).toBeLessThan(SIZE + IN_FLIGHT);
+    },
+  );
 }
 
 test('the signaling server dies and comes back: the transfer does not notice', async ({
