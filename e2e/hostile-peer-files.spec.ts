@@ -50,7 +50,7 @@ test('files that would harm arrive as they are, and are not opened, unpacked or 
     ['picture.html', 'image/png', text(page), 'dangerous'],
     ['drawing.svg', 'image/svg+xml', text('<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'), 'dangerous'],
     ['pixel.png', 'image/png', text(page), 'ordinary'],
-    ['words.txt', 'text/html', text('javascript:alert(1) data:text/html,<script>alert(1)</script>'), 'ordinary'],
+    ['words.txt', 'text/html', text('javascript:alert(1) data:text/html,<script>alert(1)</script>'), 'dangerous'],
     ['bomb.zip', 'application/zip', zipOf('zeros', new Uint8Array(256 * MiB)), 'caution'],
   ];
   const visit = await house.comesIn();

@@ -127,7 +127,7 @@ let noted = 0;
 
 /** The activity log of this browser. */
 export const activityLog = {
-  add: (added: readonly Note[]) =>
+  add: async (added: readonly Note[]) =>
     setMany(
       added.map((one) => [noteKey(one.at, noted++), one]),
       notes(),
@@ -140,7 +140,7 @@ export const activityLog = {
       return result.success ? [result.output] : [];
     });
   },
-  clear: () => clear(notes()),
+  clear: async () => clear(notes()),
   /** Forgets the oldest beyond what is kept. */
   async sweep(): Promise<void> {
     const all = await keys<string>(notes());
