@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { utf8, type Bytes } from '../protocol/bytes.ts';
 import { encodeData, encodeRequest } from '../protocol/frames.ts';
 import { HANDSHAKE_MS } from '../protocol/limits.ts';
@@ -14,9 +14,18 @@ import { Sender } from '../transfer/sender.ts';
 import { WorkerLane } from '../transfer/worker-lane.ts';
 import { DataEnd } from '../testing/doorsteps.ts';
 import { DEEP_MS, RUNS } from '../testing/holding.ts';
-import { macInStep, ownKey } from '../testing/own-keys.ts';
-import { hashInStep, settle } from '../testing/scheduler.ts';
-import { aliceAtHome, allInside, idOf, letIn, pass, type Page, type Street } from '../testing/street.ts';
+import { ownKey } from '../testing/own-keys.ts';
+import { settle } from '../testing/scheduler.ts';
+import {
+  aliceAtHome,
+  allInside,
+  idOf,
+  letIn,
+  pass,
+  timeStandsStill,
+  type Page,
+  type Street,
+} from '../testing/street.ts';
 
 vi.mock(import('tweetnacl'), async (original) => {
   const real = await original();
@@ -41,15 +50,7 @@ vi.mock(import('tweetnacl'), async (original) => {
   return { ...real, default: { ...real.default, sign } };
 });
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
-  hashInStep();
-  macInStep();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
+timeStandsStill();
 
 const fileIds = [idOf(1)];
 const words: readonly UnsignedMessage[] = [

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { toBase64url, toHex, utf8, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
 import {
@@ -15,8 +15,7 @@ import { Handshake } from '../identity/handshake.ts';
 import { signRoster, type Roster, type SignedRoster } from '../identity/roster.ts';
 import { type MemoryControlChannel } from '../testing/control-channels.ts';
 import { failureOf, settled } from '../testing/expecting.ts';
-import { macInStep } from '../testing/own-keys.ts';
-import { hashInStep, settle } from '../testing/scheduler.ts';
+import { settle } from '../testing/scheduler.ts';
 import {
   aliceAtHome,
   allInside,
@@ -25,6 +24,7 @@ import {
   idOf,
   letIn,
   pass,
+  timeStandsStill,
   room,
   roomId,
   bindKey,
@@ -52,15 +52,7 @@ function expectLinked(one: Page, other: Page): void {
   expect(toHex(here.th)).toBe(toHex(there.th));
 }
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
-  hashInStep();
-  macInStep();
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-});
+timeStandsStill();
 
 describe('a guest', () => {
   test('rings, is shown the door, knocks, is let in, and both are ready', async () => {

@@ -287,6 +287,12 @@ export class Neighbour {
 /** More than any story needs to come to its end. */
 const MAX_ROUNDS = 200;
 
+const bothWays = (one: Neighbour, other: Neighbour) =>
+  [
+    [one, other],
+    [other, one],
+  ] as const;
+
 /** A book that takes no note. */
 const quiet: Book = {
   sent: () => undefined,
@@ -312,18 +318,12 @@ export class Doorsteps {
   async meet(one: Neighbour, other: Neighbour): Promise<void> {
     this.part(one, other);
     const session = (++this.#sessions % 255) + 1;
-    for (const [owner, peer] of [
-      [one, other],
-      [other, one],
-    ] as const) {
+    for (const [owner, peer] of bothWays(one, other)) {
       const end = new End(owner, peer.name, session, this.#book);
       owner.sessions.set(peer.name, end);
       owner.engine.begin(session, end.data);
     }
-    for (const [owner, peer] of [
-      [one, other],
-      [other, one],
-    ] as const) {
+    for (const [owner, peer] of bothWays(one, other)) {
       const end = owner.sessions.get(peer.name);
       if (!end) continue;
       owner.incoming.personReady(end);
@@ -333,10 +333,7 @@ export class Doorsteps {
 
   /** The session of two people ends, for both. */
   part(one: Neighbour, other: Neighbour): void {
-    for (const [owner, peer] of [
-      [one, other],
-      [other, one],
-    ] as const) {
+    for (const [owner, peer] of bothWays(one, other)) {
       const end = owner.sessions.get(peer.name);
       if (!end) continue;
       owner.sessions.delete(peer.name);

@@ -2,7 +2,7 @@
 // wires between them. Time passes only when a test says so.
 
 import { createHash } from 'node:crypto';
-import { vi } from 'vitest';
+import { afterEach, beforeEach, vi } from 'vitest';
 import { hostPin } from '../identity/room-link.ts';
 import { toBase64url, toHex, utf8, type Bytes } from '../protocol/bytes.ts';
 import type { BoxBody } from '../protocol/dial-signal.ts';
@@ -14,8 +14,8 @@ import { type Guest } from '../room/guest.ts';
 import { Meeting } from '../room/meeting.ts';
 import { Membership } from '../room/membership.ts';
 import { controlChannels, type MemoryControlChannel } from './control-channels.ts';
-import { ownKey } from './own-keys.ts';
-import { settle } from './scheduler.ts';
+import { macInStep, ownKey } from './own-keys.ts';
+import { hashInStep, settle } from './scheduler.ts';
 
 export const idOf = (value: number) => toBase64url(new Uint8Array(16).fill(value));
 export const roomId = new Uint8Array(16).fill(9);
@@ -238,4 +238,17 @@ export async function allInside() {
   street.said.length = 0;
   street.dialled.length = 0;
   return { street, alice, bob, carol };
+}
+
+/** To be called at the top of a test file: time passes only by `pass`, and no run depends on another thread. */
+export function timeStandsStill(): void {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
+    hashInStep();
+    macInStep();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
 }

@@ -121,6 +121,11 @@ export class App {
     this.#draw();
   }
 
+  /** The page may be gone in a moment. */
+  hide(): void {
+    void this.#activity.flush();
+  }
+
   /** What happened to files, the newest first. */
   async activity(): Promise<Note[]> {
     await this.#activity.flush();
@@ -147,6 +152,8 @@ export class App {
   /** Forgets this device's key, people, rooms and files, and begins anew. */
   async forgetDevice(): Promise<void> {
     this.leave();
+    // What still waits to be written would be written afterwards.
+    await this.#activity.flush();
     await forgetDevice();
     location.replace('/');
   }
