@@ -105,6 +105,8 @@ describe('a file', () => {
 });
 
 describe('a yes', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+
   test('is to the files it names, and asks for no other', async () => {
     const { bob, channel, view } = bobAndAlice();
     await bob.hear(channel, offerOf(fileOf(), fileOf()));
@@ -126,8 +128,47 @@ describe('a yes', () => {
     const { bob, channel, view } = bobAndAlice();
     for (let i = 0; i < 1_000; i++) await bob.hear(channel, offerOf(fileOf()));
     bob.incoming.accept(view().map(({ id }) => id));
-    expect(channel.onTheWay.map((message) => message.type === 'accept' && message.offers.length)).toEqual([500, 500]);
+    const accepted = () => channel.onTheWay.map((message) => message.type === 'accept' && message.offers.length);
+    expect(accepted()).toEqual([100]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(accepted()).toEqual(Array(10).fill(100));
     expect(new Set(bob.engine.streams('receive')).size).toBe(1_000);
+  });
+
+  test('to many is to what they were when it was said: nothing that came or changed meanwhile', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    const files = Array.from({ length: 200 }, () => fileOf());
+    await bob.hear(channel, offerOf(...files.slice(0, 100)));
+    await bob.hear(channel, offerOf(...files.slice(100)));
+    const last = files.slice(-2);
+    bob.incoming.accept(view().map(({ id }) => id));
+    bob.incoming.decline(view().at(-1)?.id ?? '');
+    await bob.hear(channel, { type: 'withdraw', fileIds: [last[0]?.fileId ?? ''] });
+    await bob.hear(channel, offerOf(fileOf()));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(new Set(bob.engine.streams('receive')).size).toBe(198);
+    expect(
+      view()
+        .slice(-3)
+        .map(({ state }) => state),
+    ).toEqual(['withdrawn', 'declined', 'offered']);
+  });
+
+  test('to many ends with the session it was said in', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    const files = Array.from({ length: 200 }, () => fileOf());
+    await bob.hear(channel, offerOf(...files));
+    bob.incoming.accept(view().map(({ id }) => id));
+    bob.incoming.personGone('alice');
+    bob.incoming.personReady(channel);
+    // The same files, the last of which changed meanwhile.
+    await bob.hear(channel, offerOf(...files.slice(0, -1), fileOf({ ...files[199], modified: 7 })));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(
+      view()
+        .map(({ state }) => state)
+        .filter((state) => state === 'receiving'),
+    ).toHaveLength(100);
   });
 
   test('never uses a stream again', async () => {

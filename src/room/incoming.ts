@@ -3,11 +3,10 @@
 
 import { fromBase64url, randomBytes, toBase64url, toHex, type Bytes } from '../protocol/bytes.ts';
 import { Failure, fileFailureCodes, type FailureCode } from '../protocol/failure.ts';
-import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER, MIN_PIECE_BYTES } from '../protocol/limits.ts';
+import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER } from '../protocol/limits.ts';
 import type { Message, MessageOf, OfferedFile } from '../protocol/messages.ts';
-import { nameKey, safePath, splitExtension, uniqueName } from '../safety/file-name.ts';
-import { nameWarning, riskOf } from '../safety/file-type.ts';
-import type { FileFacts, Journal } from '../storage/journal.ts';
+import { nameKey } from '../safety/file-name.ts';
+import type { Journal } from '../storage/journal.ts';
 import type { Engine, Moved, PartialName, Transfer } from '../transfer/client.ts';
 import { manifestOf } from '../transfer/manifest.ts';
 import { RateMeter } from '../transfer/rate.ts';
@@ -15,46 +14,24 @@ import { transferKey } from '../transfer/worker-messages.ts';
 import type { Deed, Log } from './activity.ts';
 import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
+import {
+  factsOf,
+  isMoving,
+  isOpen,
+  isOver,
+  isResumable,
+  look,
+  newIncoming,
+  type Incoming,
+  type StagedFile,
+} from './incoming-file.ts';
 import { NOBODY, setPaused, type PausedBy } from './paused.ts';
-import type { IncomingState, IncomingView } from './views.ts';
+import type { IncomingView } from './views.ts';
 
-/** A verified file as it waits in staging. */
-export interface StagedFile {
-  readonly id: string;
-  readonly name: string;
-  /** Folders and name, sanitised, joined by `/`. */
-  readonly path: string;
-  readonly modified: number;
-  readonly file: Blob;
-}
-
-interface Incoming {
-  readonly id: string;
-  readonly peer: string;
-  offered: OfferedFile;
-  readonly folder: string;
-  readonly name: string;
-  /** What its name says, found out once: there may be thousands, and every look asks. */
-  readonly named: Pick<IncomingView, 'stem' | 'extension' | 'risk' | 'warning'>;
-  /** The offer's hash in this session; undefined once that session is over. */
-  hash: string | undefined;
-  state: IncomingState;
-  bytes: number;
-  meter: RateMeter;
-  failure: FailureCode | undefined;
-  pausedBy: PausedBy;
-  transfer: Transfer | undefined;
-  /** The name of its partial file; of one not accepted in this page life, when there is one. */
-  partial: string | undefined;
-  /** What it was doing when its link broke: it goes on with that by itself when the same file is offered again. */
-  again: 'receiving' | 'paused' | undefined;
-  file: Blob | undefined;
-  /** What `verified` says, once it is. */
-  root: string | undefined;
-  /** How it ended was logged. */
-  logged: boolean;
-  /** Set while a decline can still be taken back. */
-  undo: ReturnType<typeof setTimeout> | undefined;
+/** A yes to a file, and to the very offer it was in. */
+interface Meant {
+  readonly file: Incoming;
+  readonly hash: string;
 }
 
 interface Giver {
@@ -65,15 +42,11 @@ interface Giver {
   bytes: number;
 }
 
-const isMoving = ({ state }: Incoming) => state === 'receiving' || state === 'paused';
-const isOpen = (file: Incoming) => file.state === 'offered' || isMoving(file);
-
-/** Came to nothing, and nothing more comes of it in this session. */
-const isOver = ({ state, undo }: Incoming) =>
-  state === 'withdrawn' || state === 'failed' || (state === 'declined' && !undo);
-
 const UNDO_MS = 5_000;
-const MAX_ACCEPTS_PER_MESSAGE = 500;
+/** Many at once would keep both pages from answering anybody. */
+const MAX_ACCEPTS_PER_MESSAGE = 100;
+/** Whoever is further behind waits, and no number would tell them more. */
+const COUNTED_IN_LINE = 200;
 
 export interface IncomingOptions {
   readonly engine: Engine;
@@ -94,6 +67,9 @@ export class IncomingFiles {
   readonly #givers = new Map<string, Giver>();
   readonly #byTransfer = new Map<string, Incoming>();
   readonly #names = new Set<string>();
+  /** What was said yes to and is still to be asked for. */
+  #accepts: Meant[][] = [];
+  #accepting: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ engine, now, changed, journal, log }: IncomingOptions) {
     this.#engine = engine;
@@ -104,28 +80,13 @@ export class IncomingFiles {
   }
 
   view(): IncomingView[] {
-    const waiting = [...this.#byTransfer.values()].filter(({ state, bytes }) => state === 'receiving' && bytes === 0);
-    const places = new Map(waiting.map((file, i) => [file, i + 1]));
-    return [...this.#files.values()].map((file) => ({
-      id: file.id,
-      peer: file.peer,
-      name: file.name,
-      ...file.named,
-      folder: file.folder,
-      size: file.offered.size,
-      type: file.offered.type,
-      state: file.state,
-      bytes: file.bytes,
-      bytesPerSecond: file.state === 'receiving' ? file.meter.bytesPerSecond(this.#now()) : undefined,
-      secondsLeft: file.state === 'receiving' ? file.meter.secondsLeft(file.offered.size, this.#now()) : undefined,
-      failure: file.failure,
-      canUndo: file.undo !== undefined,
-      isStaged: file.file !== undefined,
-      hasPartial: file.bytes > 0 && (file.state === 'offered' || file.state === 'interrupted'),
-      goesOn: file.again !== undefined,
-      pausedBy: file.pausedBy,
-      inLine: places.get(file),
-    }));
+    const now = this.#now();
+    const places = new Map<Incoming, number>();
+    for (const file of this.#byTransfer.values()) {
+      if (places.size === COUNTED_IN_LINE) break;
+      if (file.state === 'receiving' && file.bytes === 0) places.set(file, places.size + 1);
+    }
+    return [...this.#files.values()].map((file) => look(file, places.get(file), now));
   }
 
   personReady(channel: PersonChannel): void {
@@ -151,6 +112,7 @@ export class IncomingFiles {
    * file saved a moment ago may still be being read.
    */
   close(): void {
+    this.#accepts = [];
     for (const file of this.#files.values()) {
       this.#forgetUndo(file);
       if (file.state === 'verified') this.#release(file);
@@ -195,21 +157,35 @@ export class IncomingFiles {
     }
   }
 
-  /** Yes to these files. Those that are not on offer any more are left alone. */
+  /**
+   * Yes to these files, as they are offered now. Those that are not on offer any more are left alone. Thousands are
+   * accepted in runs, so that the page answers meanwhile.
+   */
   accept(ids: readonly string[]): void {
-    const byPeer = new Map<string, Incoming[]>();
+    const byPeer = new Map<string, Meant[]>();
     for (const id of new Set(ids)) {
       const file = this.#files.get(id);
       if (file?.state !== 'offered' || file.hash === undefined) continue;
+      const meant = { file, hash: file.hash };
       const list = byPeer.get(file.peer);
-      if (list) list.push(file);
-      else byPeer.set(file.peer, [file]);
+      if (list) list.push(meant);
+      else byPeer.set(file.peer, [meant]);
     }
-    for (const [peer, files] of byPeer) {
-      const giver = this.#givers.get(peer);
-      if (!giver) continue;
-      for (const run of chunks(files, MAX_ACCEPTS_PER_MESSAGE)) this.#acceptFrom(giver, run);
-    }
+    for (const list of byPeer.values()) this.#accepts.push(...chunks(list, MAX_ACCEPTS_PER_MESSAGE));
+    if (this.#accepting === undefined) this.#acceptNext();
+  }
+
+  #acceptNext(): void {
+    this.#accepting = undefined;
+    const run = this.#accepts.shift();
+    if (!run) return;
+    const files = run
+      .filter(({ file, hash }) => file.state === 'offered' && file.hash === hash)
+      .map(({ file }) => file);
+    const giver = this.#givers.get(files[0]?.peer ?? '');
+    if (giver) this.#acceptFrom(giver, files);
+    this.#changed();
+    if (this.#accepts.length) this.#accepting = setTimeout(() => this.#acceptNext());
   }
 
   /** No to a file; it can be taken back for five seconds, and only then is the sender told. */
@@ -303,7 +279,11 @@ export class IncomingFiles {
   bytesNeeded(ids: readonly string[]): number {
     const wanted = ids.flatMap((id) => this.#files.get(id) ?? []).filter(({ state }) => state === 'offered');
     const coming = [...this.#byTransfer.values()].filter(({ file }) => !file);
-    return [...new Set([...wanted, ...coming])].reduce((sum, file) => sum + file.offered.size - file.bytes, 0);
+    const meant = this.#accepts.flat().map(({ file }) => file);
+    return [...new Set([...wanted, ...meant, ...coming])].reduce(
+      (sum, file) => sum + file.offered.size - file.bytes,
+      0,
+    );
   }
 
   /** The staged files with these ids: verified ones only. */
@@ -431,19 +411,13 @@ export class IncomingFiles {
       if (known?.hash !== undefined) throw new Failure('protocol', 'a file offered twice');
       if (known && this.#offerAgain(known, offered, name)) goOn.push(known);
       if (known) continue;
-      const file = this.#incoming(id, channel.peer, offered, name);
+      const file = newIncoming(id, channel.peer, offered, name, this.#names);
       this.#files.set(id, file);
       this.#note(file, 'offered');
       void this.#findPartial(file);
     }
-    this.#goOn(goOn);
-  }
-
-  /** Accepted in this page life, and cut off: the yes still holds. */
-  #goOn(files: readonly Incoming[]): void {
-    const paused = files.filter(({ again }) => again === 'paused');
-    this.accept(files.map(({ id }) => id));
-    for (const { id } of paused) this.pause(id);
+    // Accepted in this page life, and cut off: the yes still holds.
+    this.accept(goOn.map(({ id }) => id));
   }
 
   /** What an earlier page left of it: shown, and gone on with only after a yes. */
@@ -467,32 +441,6 @@ export class IncomingFiles {
     }
   }
 
-  #incoming(id: string, peer: string, offered: OfferedFile, hash: string): Incoming {
-    const parts = safePath(offered.path);
-    const name = uniqueName(parts.at(-1) ?? 'file', this.#names);
-    return {
-      id,
-      peer,
-      offered,
-      folder: parts.slice(0, -1).join('/'),
-      name,
-      named: { ...splitExtension(name), risk: riskOf(name, offered.type), warning: nameWarning(name, offered.type) },
-      hash,
-      state: 'offered',
-      bytes: 0,
-      meter: new RateMeter(),
-      failure: undefined,
-      pausedBy: NOBODY,
-      transfer: undefined,
-      partial: undefined,
-      again: undefined,
-      file: undefined,
-      root: undefined,
-      logged: false,
-      undo: undefined,
-    };
-  }
-
   /** In a new session, under the id it had before; true when it is to go on by itself. Only what came to nothing is asked about again. */
   #offerAgain(file: Incoming, offered: OfferedFile, hash: string): boolean {
     const { path, size, type, modified } = file.offered;
@@ -511,6 +459,7 @@ export class IncomingFiles {
   #acceptFrom({ channel, streams }: Giver, files: readonly Incoming[]): void {
     const byHash = new Map<string, { fileId: string; stream: number; resume?: true }[]>();
     const started: [Transfer, number, PartialName | undefined][] = [];
+    const paused = files.filter(({ again }) => again === 'paused');
     for (const file of files) {
       const stream = newStream(streams);
       file.transfer = { way: 'in', link: channel.link, stream };
@@ -532,6 +481,7 @@ export class IncomingFiles {
     }
     channel.send({ type: 'accept', offers: [...byHash].map(([hash, list]) => ({ hash, files: list })) });
     for (const start of started) this.#engine.receive(...start);
+    for (const { id } of paused) this.pause(id);
   }
 
   /** Where its bytes are kept so that they can be gone on with; undefined for a file too small for that. */
@@ -618,20 +568,6 @@ export class IncomingFiles {
     this.#engine.drop(file.partial);
     file.partial = undefined;
   }
-}
-
-/** The ids that "accept all" says yes to: what is on offer and ordinary, each by its name, and nothing that needs a yes of its own (C5). */
-export function acceptedTogether(files: readonly IncomingView[]): string[] {
-  return files.filter(({ state, risk }) => state === 'offered' && risk === 'ordinary').map(({ id }) => id);
-}
-
-/** Smaller files are fetched anew: less work than to remember them. */
-function isResumable({ offered }: Pick<Incoming, 'offered'>): boolean {
-  return offered.size > MIN_PIECE_BYTES;
-}
-
-function factsOf({ peer, offered: { path, size, modified } }: Incoming): FileFacts {
-  return { peer, path, size, modified };
 }
 
 /** A random stream number this side has not used with this person. */

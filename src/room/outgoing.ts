@@ -20,7 +20,7 @@ import type { Deed, Log } from './activity.ts';
 import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
 import { NOBODY, setPaused, type PausedBy } from './paused.ts';
-import type { DeliveryState, OutgoingView } from './views.ts';
+import type { DeliveryState, DeliveryView, OutgoingView } from './views.ts';
 
 /** A file a person picked, and the path it is offered under: components joined by `/`. */
 export interface PickedFile {
@@ -40,12 +40,16 @@ interface Delivery {
   root: Bytes | undefined;
   /** How it ended was logged. */
   logged: boolean;
+  /** How it looked last. */
+  seen: DeliveryView | undefined;
 }
 
 interface Outgoing extends PickedFile {
   readonly id: string;
   withdrawn: boolean;
   readonly deliveries: Map<string, Delivery>;
+  /** How it looked last: thousands stand still while a few move, and those are not drawn anew. */
+  seen: OutgoingView | undefined;
 }
 
 /** One session with one person: what was offered in it, by the hash of the offer. */
@@ -80,22 +84,8 @@ export class OutgoingFiles {
   }
 
   view(): OutgoingView[] {
-    return [...this.#files.values()].map(({ id, path, file, withdrawn, deliveries }) => ({
-      id,
-      path,
-      name: path.slice(path.lastIndexOf('/') + 1),
-      size: file.size,
-      withdrawn,
-      deliveries: [...deliveries.values()].map(({ peer, state, bytes, meter, failure, pausedBy }) => ({
-        peer,
-        state,
-        bytes,
-        bytesPerSecond: state === 'sending' ? meter.bytesPerSecond(this.#now()) : undefined,
-        secondsLeft: state === 'sending' ? meter.secondsLeft(file.size, this.#now()) : undefined,
-        failure,
-        pausedBy,
-      })),
-    }));
+    const now = this.#now();
+    return [...this.#files.values()].map((file) => look(file, now));
   }
 
   /** Puts files on the doorstep, for nobody yet. Throws Failure `empty-offer`, `too-large`, `too-many-files`. */
@@ -113,6 +103,7 @@ export class OutgoingFiles {
         path: path.slice(-MAX_PATH_CHARS).toWellFormed() || 'file',
         withdrawn: false,
         deliveries: new Map(),
+        seen: undefined,
       });
     }
   }
@@ -313,6 +304,7 @@ export class OutgoingFiles {
         transfer: undefined,
         root: undefined,
         logged: false,
+        seen: undefined,
       };
       file.deliveries.set(peer, delivery);
       this.#byFileId.set(delivery.fileId, { file, delivery });
@@ -425,6 +417,40 @@ export class OutgoingFiles {
     this.#engine.stop(delivery.transfer);
     delivery.transfer = undefined;
   }
+}
+
+/** How a file looks at `now`, monotonic milliseconds: the same object for as long as nothing about it changes. */
+function look(outgoing: Outgoing, now: number): OutgoingView {
+  const { id, path, file, withdrawn, seen } = outgoing;
+  const deliveries = [...outgoing.deliveries.values()].map((delivery) => lookAt(delivery, file.size, now));
+  const isStill =
+    seen?.withdrawn === withdrawn &&
+    seen.deliveries.length === deliveries.length &&
+    deliveries.every((delivery, i) => delivery === seen.deliveries[i]);
+  if (isStill) return seen;
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return (outgoing.seen = { id, path, name, size: file.size, withdrawn, deliveries });
+}
+
+function lookAt(delivery: Delivery, size: number, now: number): DeliveryView {
+  const { peer, state, bytes, meter, failure, pausedBy, seen } = delivery;
+  const isFlowing = state === 'sending' && bytes > 0;
+  const isStill =
+    !isFlowing &&
+    seen?.state === state &&
+    seen.bytes === bytes &&
+    seen.failure === failure &&
+    seen.pausedBy === pausedBy;
+  if (isStill) return seen;
+  return (delivery.seen = {
+    peer,
+    state,
+    bytes,
+    bytesPerSecond: isFlowing ? meter.bytesPerSecond(now) : undefined,
+    secondsLeft: isFlowing ? meter.secondsLeft(size, now) : undefined,
+    failure,
+    pausedBy,
+  });
 }
 
 /** Files in groups that each fit one offer message. */

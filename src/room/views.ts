@@ -1,4 +1,4 @@
-// What a room looks like to whoever draws it: plain values, made anew for every look.
+// What a room looks like to whoever draws it: plain values; what did not change since the last look is the same object.
 
 import type { Emoji } from '../identity/sas.ts';
 import type { Trust } from '../identity/trust.ts';
@@ -75,7 +75,7 @@ export interface IncomingView {
   readonly goesOn: boolean;
   /** Who has paused it: it goes on when neither has. */
   readonly pausedBy: PausedBy;
-  /** Of the files a person accepted and of which nothing is here yet, the how manieth it is, from 1 on. */
+  /** Of the files I accepted and of which nothing is here yet, the how manieth it is, from 1 on; undefined far behind. */
   readonly inLine: number | undefined;
 }
 

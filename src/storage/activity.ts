@@ -3,10 +3,13 @@
 import { activityLog, type Note } from './records.ts';
 
 const GATHER_MS = 500;
+/** What is written in one go keeps the page from answering. */
+const MAX_WRITTEN = 25;
 
 export class ActivityWriter {
   #waiting: Note[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #writing: Promise<void> = Promise.resolve();
 
   add(note: Note): void {
     this.#waiting.push(note);
@@ -17,7 +20,11 @@ export class ActivityWriter {
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const notes = this.#waiting.splice(0);
-    if (notes.length) await activityLog.add(notes).catch(() => undefined);
+    this.#writing = this.#writing.then(() => this.#write());
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting.length) await activityLog.add(this.#waiting.splice(0, MAX_WRITTEN)).catch(() => undefined);
   }
 }

@@ -7,7 +7,7 @@ import { randomBytes, toBase64url, type Bytes } from '../protocol/bytes.ts';
 import { decodeFrame, encodeData, encodeRequest } from '../protocol/frames.ts';
 import { KiB, MiB } from '../protocol/limits.ts';
 import type { Message, MessageOf } from '../protocol/messages.ts';
-import { acceptedTogether } from '../room/incoming.ts';
+import { acceptedTogether } from '../room/incoming-file.ts';
 import type { IncomingView } from '../room/views.ts';
 import { Doorsteps, fileOf, isData, nameOfOffer, type Book, type End, type Neighbour } from './doorsteps.ts';
 import { noise } from './noise.ts';

@@ -14,7 +14,8 @@ import type { FromWorker, LaneChannel, ToWorker } from './worker-messages.ts';
 
 declare const self: DedicatedWorkerGlobalScope;
 
-const PROGRESS_MS = 250;
+/** Each report is drawn, and drawing takes from what moves. */
+const PROGRESS_MS = 500;
 
 /** Without its records nothing can be gone on with: then nothing is kept. */
 const records = partialRecords.all(Date.now()).catch(() => new Map<string, PartialRecord>());

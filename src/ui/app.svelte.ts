@@ -21,7 +21,7 @@ import { Dial } from '../rendezvous/simple-peer.ts';
 import { Acquaintances } from '../room/acquaintances.ts';
 import { nickname } from '../room/nickname.ts';
 import { Room } from '../room/room.ts';
-import type { StagedFile } from '../room/incoming.ts';
+import type { StagedFile } from '../room/incoming-file.ts';
 import type { Told } from '../room/surroundings.ts';
 import type { DeliveryView, OutgoingView, RoomView } from '../room/views.ts';
 import type { PickedFile } from '../room/outgoing.ts';
@@ -330,7 +330,8 @@ export class App {
   /** What was told no longer holds: of one person or file, or of all. */
   untell(code: FailureCode, about?: string): void {
     const holds = (notice: Notice) => notice.code !== code || (about !== undefined && notice.about !== about);
-    this.notices = this.notices.filter(holds);
+    // Untold often and mostly for nothing: that is not to be drawn.
+    if (!this.notices.every(holds)) this.notices = this.notices.filter(holds);
   }
 
   dismiss(id: number): void {

@@ -1,0 +1,148 @@
+// One file on my doorstep: what is known of it, how it looks, what may be done with it. Pure.
+
+import type { FailureCode } from '../protocol/failure.ts';
+import { MIN_PIECE_BYTES } from '../protocol/limits.ts';
+import type { OfferedFile } from '../protocol/messages.ts';
+import { safePath, splitExtension, uniqueName } from '../safety/file-name.ts';
+import { nameWarning, riskOf } from '../safety/file-type.ts';
+import type { FileFacts } from '../storage/journal.ts';
+import type { Transfer } from '../transfer/client.ts';
+import { RateMeter } from '../transfer/rate.ts';
+import { NOBODY, type PausedBy } from './paused.ts';
+import type { IncomingState, IncomingView } from './views.ts';
+
+/** A verified file as it waits in staging. */
+export interface StagedFile {
+  readonly id: string;
+  readonly name: string;
+  /** Folders and name, sanitised, joined by `/`. */
+  readonly path: string;
+  readonly modified: number;
+  readonly file: Blob;
+}
+
+/** One file somebody offered, and what became of it here. */
+export interface Incoming {
+  readonly id: string;
+  readonly peer: string;
+  offered: OfferedFile;
+  readonly folder: string;
+  readonly name: string;
+  /** What its name says, found out once: there may be thousands, and every look asks. */
+  readonly named: Pick<IncomingView, 'stem' | 'extension' | 'risk' | 'warning'>;
+  /** The offer's hash in this session; undefined once that session is over. */
+  hash: string | undefined;
+  state: IncomingState;
+  bytes: number;
+  meter: RateMeter;
+  failure: FailureCode | undefined;
+  pausedBy: PausedBy;
+  transfer: Transfer | undefined;
+  /** The name of its partial file; of one not accepted in this page life, when there is one. */
+  partial: string | undefined;
+  /** What it was doing when its link broke: it goes on with that by itself when the same file is offered again. */
+  again: 'receiving' | 'paused' | undefined;
+  file: Blob | undefined;
+  /** What `verified` says, once it is. */
+  root: string | undefined;
+  /** How it ended was logged. */
+  logged: boolean;
+  /** Set while a decline can still be taken back. */
+  undo: ReturnType<typeof setTimeout> | undefined;
+  /** How it looked last: thousands stand still while a few move, and those are not drawn anew. */
+  seen: IncomingView | undefined;
+}
+
+export const isMoving = ({ state }: Incoming) => state === 'receiving' || state === 'paused';
+export const isOpen = (file: Incoming) => file.state === 'offered' || isMoving(file);
+
+/** Came to nothing, and nothing more comes of it in this session. */
+export const isOver = ({ state, undo }: Incoming) =>
+  state === 'withdrawn' || state === 'failed' || (state === 'declined' && !undo);
+
+/** As it was just offered by `peer` in the offer of this hash, under a name that is not among `names` and joins them. */
+export function newIncoming(
+  id: string,
+  peer: string,
+  offered: OfferedFile,
+  hash: string,
+  names: Set<string>,
+): Incoming {
+  const parts = safePath(offered.path);
+  const name = uniqueName(parts.at(-1) ?? 'file', names);
+  return {
+    id,
+    peer,
+    offered,
+    folder: parts.slice(0, -1).join('/'),
+    name,
+    named: { ...splitExtension(name), risk: riskOf(name, offered.type), warning: nameWarning(name, offered.type) },
+    hash,
+    state: 'offered',
+    bytes: 0,
+    meter: new RateMeter(),
+    failure: undefined,
+    pausedBy: NOBODY,
+    transfer: undefined,
+    partial: undefined,
+    again: undefined,
+    file: undefined,
+    root: undefined,
+    logged: false,
+    undo: undefined,
+    seen: undefined,
+  };
+}
+
+/** How it looks at `now`, monotonic milliseconds: the same object for as long as nothing about it changes. */
+export function look(file: Incoming, inLine: number | undefined, now: number): IncomingView {
+  const { seen, state, bytes, failure, pausedBy, undo, again, offered, meter } = file;
+  const isFlowing = state === 'receiving' && bytes > 0;
+  const isStill =
+    !isFlowing &&
+    seen?.state === state &&
+    seen.bytes === bytes &&
+    seen.failure === failure &&
+    seen.pausedBy === pausedBy &&
+    seen.inLine === inLine &&
+    seen.canUndo === (undo !== undefined) &&
+    seen.isStaged === (file.file !== undefined) &&
+    seen.goesOn === (again !== undefined) &&
+    seen.type === offered.type;
+  if (isStill) return seen;
+  file.seen = {
+    id: file.id,
+    peer: file.peer,
+    name: file.name,
+    ...file.named,
+    folder: file.folder,
+    size: offered.size,
+    type: offered.type,
+    state,
+    bytes,
+    bytesPerSecond: isFlowing ? meter.bytesPerSecond(now) : undefined,
+    secondsLeft: isFlowing ? meter.secondsLeft(offered.size, now) : undefined,
+    failure,
+    canUndo: undo !== undefined,
+    isStaged: file.file !== undefined,
+    hasPartial: bytes > 0 && (state === 'offered' || state === 'interrupted'),
+    goesOn: again !== undefined,
+    pausedBy,
+    inLine,
+  };
+  return file.seen;
+}
+
+/** The ids that "accept all" says yes to: what is on offer and ordinary, each by its name, and nothing that needs a yes of its own (C5). */
+export function acceptedTogether(files: readonly IncomingView[]): string[] {
+  return files.filter(({ state, risk }) => state === 'offered' && risk === 'ordinary').map(({ id }) => id);
+}
+
+/** Smaller files are fetched anew: less work than to remember them. */
+export function isResumable({ offered }: Pick<Incoming, 'offered'>): boolean {
+  return offered.size > MIN_PIECE_BYTES;
+}
+
+export function factsOf({ peer, offered: { path, size, modified } }: Incoming): FileFacts {
+  return { peer, path, size, modified };
+}
