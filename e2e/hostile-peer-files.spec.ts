@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import type { Bytes } from '../src/protocol/bytes.ts';
 import { MiB } from '../src/protocol/limits.ts';
+import { EICAR_HALVES } from '../src/safety/eicar.ts';
 import { expect, test } from './hostile/besieged.ts';
 
 /** A ZIP of one deflated entry. */
@@ -43,24 +44,27 @@ test('files that would harm arrive as they are, and are not opened, unpacked or 
   const title = await alice.page.title();
   const used = () => alice.page.evaluate(async () => (await navigator.storage.estimate()).usage ?? 0);
   const before = await used();
-  // The test file every virus scanner knows, in halves: this source is none.
-  const eicar = [String.raw`X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-`, 'ANTIVIRUS-TEST-FILE!$H+H*'].join('');
-  const files: readonly [name: string, type: string, bytes: Bytes, risk: string][] = [
-    ['eicar.com', 'text/plain', text(eicar), 'dangerous'],
-    ['picture.html', 'image/png', text(page), 'dangerous'],
-    ['drawing.svg', 'image/svg+xml', text('<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'), 'dangerous'],
-    ['pixel.png', 'image/png', text(page), 'ordinary'],
-    ['words.txt', 'text/html', text('javascript:alert(1) data:text/html,<script>alert(1)</script>'), 'dangerous'],
-    ['bomb.zip', 'application/zip', zipOf('zeros', new Uint8Array(256 * MiB)), 'caution'],
+  const drawing = '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>';
+  const words = 'javascript:alert(1) data:text/html,<script>alert(1)</script>';
+  const files: readonly [name: string, type: string, bytes: Bytes, offered: string, here: string][] = [
+    ['eicar.com', 'text/plain', text(EICAR_HALVES.join('')), 'dangerous', 'dangerous'],
+    ['eicar.txt', 'text/plain', text(EICAR_HALVES.join('')), 'ordinary', 'dangerous'],
+    ['picture.html', 'image/png', text(page), 'dangerous', 'dangerous'],
+    ['drawing.svg', 'image/svg+xml', text(drawing), 'dangerous', 'dangerous'],
+    ['pixel.png', 'image/png', text(page), 'ordinary', 'dangerous'],
+    ['words.txt', 'text/html', text(words), 'dangerous', 'dangerous'],
+    ['bomb.zip', 'application/zip', zipOf('zeros', new Uint8Array(256 * MiB)), 'caution', 'caution'],
   ];
   const visit = await house.comesIn();
-  for (const [name, type, bytes, risk] of files) {
+  for (const [name, type, bytes, whenOffered, whenHere] of files) {
     const [file] = (await visit.offers({ path: name, size: bytes.length, type })).files;
-    await expect(alice.incoming(name)).toHaveAttribute('data-risk', risk);
+    await expect(alice.incoming(name)).toHaveAttribute('data-risk', whenOffered);
     await alice.accept(name);
     await visit.delivers(file, bytes);
     await alice.sees(name, 'verified');
-    const saved = await alice.save(name);
+    await expect(alice.incoming(name)).toHaveAttribute('data-risk', whenHere);
+    const typed = name.startsWith('eicar') ? name : undefined;
+    const saved = await (whenHere === 'dangerous' ? alice.saveAnyway(name, typed) : alice.save(name));
     expect(saved.name).toBe(name);
     expect(saved.sha256, name).toBe(createHash('sha256').update(bytes).digest('hex'));
   }

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chromium, expect, type BrowserContext, type Locator, type Page } from '@playwright/test';
+import { chromium, expect, type BrowserContext, type Download, type Locator, type Page } from '@playwright/test';
 
 /** Flags that keep Chromium from talking to anyone but us, and mDNS out of tests that must not use multicast. */
 const chromiumArgs = [
@@ -22,6 +22,16 @@ async function launch(extraArgs: readonly string[], context: object, profile?: s
   const options = { executablePath, args: [...chromiumArgs, ...extraArgs] };
   if (profile) return chromium.launchPersistentContext(profile, { ...options, ...context });
   return (await chromium.launch(options)).newContext(context);
+}
+
+interface Saved {
+  readonly name: string;
+  readonly sha256: string;
+  readonly size: number;
+}
+
+async function savedBy(download: Download): Promise<Saved> {
+  return { name: download.suggestedFilename(), ...(await digest(await download.path())) };
 }
 
 export type Picked = string | { name: string; mimeType: string; buffer: Buffer };
@@ -145,13 +155,20 @@ export class Person {
   }
 
   /** Saves a verified file; what it was saved as, and the SHA-256 of what is on the disk. */
-  async save(name: string): Promise<{ name: string; sha256: string; size: number }> {
-    const [download] = await Promise.all([
-      this.page.waitForEvent('download'),
-      this.incoming(name).getByTestId('save').click(),
-    ]);
-    const path = await download.path();
-    return { name: download.suggestedFilename(), ...(await digest(path)) };
+  async save(name: string): Promise<Saved> {
+    const download = this.page.waitForEvent('download');
+    await this.incoming(name).getByTestId('save').click();
+    return savedBy(await download);
+  }
+
+  /** The same for one that takes a second yes; `typed` is its name where that is asked for. */
+  async saveAnyway(name: string, typed?: string): Promise<Saved> {
+    const row = this.incoming(name);
+    await row.getByTestId('save').click();
+    if (typed !== undefined) await row.getByTestId('type-name').fill(typed);
+    const download = this.page.waitForEvent('download');
+    await row.getByTestId('save-anyway').click();
+    return savedBy(await download);
   }
 
   /** Makes this browser one that cannot move channels to a worker, and counts the bytes handed to them; before `open`. */

@@ -23,6 +23,7 @@ const libraries = new Map([
   ['peerjs', /^src\/rendezvous\/peerjs\.ts$/],
   ['idb-keyval', /^src\/storage\/records\.ts$/],
   ['tweetnacl', /^src\/identity\//],
+  ['@noble/hashes', /^src\/transfer\/worker\.ts$/],
   ['crc-32', /^src\/storage\/zip-entries\.ts$/],
   ['qr', /^src\/ui\//],
   ['ws', /^signaling\//],

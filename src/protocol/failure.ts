@@ -38,6 +38,7 @@ export const failureCodes = [
   'too-many-files',
   'empty-offer',
   'save-failed',
+  'bad-deny-list',
   'withdrawn',
   'cancelled',
   // Something of ours broke; never blamed on the other side

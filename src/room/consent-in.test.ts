@@ -58,6 +58,7 @@ describe('consent', { timeout: DEEP_MS }, () => {
       oftener: ['spoil', 'lie about a root', 'send again', 'carry'],
       finally: async (story, seen) => {
         for (const { person, row } of rowsOf(story)) {
+          person.incoming.confirm(row.id);
           const [staged] = person.incoming.staged([row.id]);
           if (row.failure === 'hash-mismatch') seen.add('found wrong');
           if (row.state !== 'verified' && row.state !== 'saved') {

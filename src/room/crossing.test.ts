@@ -30,7 +30,7 @@ async function verified() {
   await meeting.carry();
   alice.outgoing.handleServed(alice.engine.last('serve'), root);
   await meeting.carry();
-  bob.incoming.handleStaged(bob.engine.last('receive'), root, new File(['x'], ''));
+  bob.incoming.handleStaged(bob.engine.last('receive'), root, new File(['x'], ''), false);
   return people;
 }
 

@@ -54,7 +54,7 @@ test('a file goes from offer to yes, to bytes, to verified, and only then waits 
   expect(bob.engine.streams('root')).toEqual(bob.engine.streams('receive'));
   expect(bob.incoming.staged([id])).toEqual([]);
 
-  bob.incoming.handleStaged(bob.engine.last('receive'), root, staged);
+  bob.incoming.handleStaged(bob.engine.last('receive'), root, staged, false);
   await meeting.carry();
   expect([sent(alice), got(bob)]).toEqual([[['bob', 'verified', undefined]], [['a.txt', 'verified', undefined]]]);
   expect(alice.engine.streams('stop')).toEqual(alice.engine.streams('serve'));
@@ -169,7 +169,7 @@ describe('what Alice serves', () => {
 
   test('ends the session when it is called verified with another root, or before she named one', async () => {
     const { alice, bob, meeting } = await accepted();
-    bob.incoming.handleStaged(bob.engine.last('receive'), root.slice().fill(1), staged);
+    bob.incoming.handleStaged(bob.engine.last('receive'), root.slice().fill(1), staged, false);
     await meeting.carry();
     expect(meeting.channelOf(alice).failures.map(({ code }) => code)).toEqual(['protocol']);
     expect(sent(alice)).toEqual([['bob', 'sending', undefined]]);
@@ -207,7 +207,7 @@ describe('what Bob does not want', () => {
     const { alice, bob, meeting, id } = await accepted();
     bob.incoming.cancel(id);
     await meeting.carry();
-    bob.incoming.handleStaged(bob.engine.last('receive'), root, staged);
+    bob.incoming.handleStaged(bob.engine.last('receive'), root, staged, false);
     alice.outgoing.handleServed(alice.engine.last('serve'), root);
     await meeting.carry();
     expect([sent(alice), got(bob)]).toEqual([[['bob', 'failed', 'cancelled']], [['a.txt', 'declined', 'cancelled']]]);
@@ -343,7 +343,7 @@ describe('when the two lose each other', () => {
     await alice.offer([picked('b.txt')], 'bob');
     await meeting.carry();
     alice.outgoing.handleServed(alice.engine.last('serve'), root);
-    bob.incoming.handleStaged(bob.engine.last('receive'), root, staged);
+    bob.incoming.handleStaged(bob.engine.last('receive'), root, staged, false);
     await meeting.carry();
     meeting.end();
     for (const { id: outId } of alice.outgoing.view()) alice.outgoing.withdraw(outId);

@@ -40,7 +40,7 @@ export function hearOfFiles(
 export function listenToTransfers(
   { incoming, outgoing }: Files,
   then: () => void,
-): Pick<EngineEvents, 'progress' | 'served' | 'staged' | 'full' | 'notKept' | 'failed'> {
+): Pick<EngineEvents, 'progress' | 'served' | 'judged' | 'staged' | 'scanned' | 'full' | 'notKept' | 'failed'> {
   const side = (way: 'in' | 'out') => (way === 'out' ? outgoing : incoming);
   const after =
     <T extends unknown[]>(take: (...told: T) => void) =>
@@ -53,7 +53,9 @@ export function listenToTransfers(
       for (const one of moved) side(one.way).handleProgress(one);
     }),
     served: after((transfer, root) => outgoing.handleServed(transfer, root)),
-    staged: after((transfer, root, file) => incoming.handleStaged(transfer, root, file)),
+    judged: after((transfer, verdict) => incoming.handleJudged(transfer, verdict)),
+    staged: after((transfer, root, file, scanning) => incoming.handleStaged(transfer, root, file, scanning)),
+    scanned: after((transfer, found) => incoming.handleScanned(transfer, found)),
     full: after((transfer) => incoming.handleFull(transfer)),
     notKept: after((transfer) => incoming.handleNotKept(transfer)),
     failed: after((transfer, failure) => side(transfer.way).handleTransferFailed(transfer, failure)),

@@ -4,7 +4,7 @@ import type { FailureCode } from '../protocol/failure.ts';
 import { MIN_PIECE_BYTES } from '../protocol/limits.ts';
 import type { OfferedFile } from '../protocol/messages.ts';
 import { safePath, splitExtension, uniqueName } from '../safety/file-name.ts';
-import { nameWarning, riskOf } from '../safety/file-type.ts';
+import { nameWarning, riskOf, type Verdict } from '../safety/file-type.ts';
 import type { FileFacts } from '../storage/journal.ts';
 import type { Transfer } from '../transfer/client.ts';
 import { RateMeter } from '../transfer/rate.ts';
@@ -28,8 +28,17 @@ export interface Incoming {
   offered: OfferedFile;
   readonly folder: string;
   readonly name: string;
-  /** What its name says, found out once: there may be thousands, and every look asks. */
-  readonly named: Pick<IncomingView, 'stem' | 'extension' | 'risk' | 'warning'>;
+  /** What its name says, found out once, as there may be thousands and every look asks; and its first bytes, once here. */
+  named: Pick<IncomingView, 'stem' | 'extension' | 'risk' | 'warning'>;
+  /** Its first bytes belie its name: nobody has said yes to that yet, or somebody has. */
+  doubted: boolean;
+  toldSo: boolean;
+  /** Whole, and being looked through. */
+  scanning: boolean;
+  /** What was found in it. */
+  found: readonly string[];
+  /** The second yes, to having it among one's own files. */
+  confirmed: boolean;
   /** The offer's hash in this session; undefined once that session is over. */
   hash: string | undefined;
   state: IncomingState;
@@ -77,6 +86,11 @@ export function newIncoming(
     folder: parts.slice(0, -1).join('/'),
     name,
     named: { ...splitExtension(name), risk: riskOf(name, offered.type), warning: nameWarning(name, offered.type) },
+    doubted: false,
+    toldSo: false,
+    scanning: false,
+    found: [],
+    confirmed: false,
     hash,
     state: 'offered',
     bytes: 0,
@@ -108,6 +122,12 @@ export function look(file: Incoming, inLine: number | undefined, now: number): I
     seen.canUndo === (undo !== undefined) &&
     seen.isStaged === (file.file !== undefined) &&
     seen.goesOn === (again !== undefined) &&
+    seen.warning === file.named.warning &&
+    seen.risk === file.named.risk &&
+    seen.doubted === file.doubted &&
+    seen.scanning === file.scanning &&
+    seen.found === file.found &&
+    seen.saveNeeds === saveNeeds(file) &&
     seen.type === offered.type;
   if (isStill) return seen;
   file.seen = {
@@ -129,8 +149,24 @@ export function look(file: Incoming, inLine: number | undefined, now: number): I
     goesOn: again !== undefined,
     pausedBy,
     inLine,
+    doubted: file.doubted,
+    scanning: file.scanning,
+    found: file.found,
+    saveNeeds: saveNeeds(file),
   };
   return file.seen;
+}
+
+/** What has to be said before a whole file may leave its quarantine. */
+export function saveNeeds({ named, doubted, found, confirmed }: Incoming): IncomingView['saveNeeds'] {
+  if (confirmed) return 'nothing';
+  if (found.length) return 'name';
+  return named.risk === 'dangerous' || doubted ? 'yes' : 'nothing';
+}
+
+/** Whether its first bytes make of it what no yes was given to. */
+export function isDoubtful({ named }: Incoming, { lie, risk }: Verdict): boolean {
+  return lie || (risk === 'dangerous' && named.risk !== 'dangerous');
 }
 
 /** The ids that "accept all" says yes to: what is on offer and ordinary, each by its name, and nothing that needs a yes of its own (C5). */

@@ -81,7 +81,7 @@ describe('a file', () => {
     const [declined = '', wanted = ''] = view().map(({ id }) => id);
     bob.incoming.decline(declined);
     bob.incoming.accept([wanted]);
-    bob.incoming.handleStaged(bob.engine.last('receive'), new Uint8Array(32), new File(['x'], ''));
+    bob.incoming.handleStaged(bob.engine.last('receive'), new Uint8Array(32), new File(['x'], ''), false);
     bob.incoming.personGone('alice');
     const back = new MemoryChannel('alice', 2);
     bob.incoming.personReady(back);

@@ -6,6 +6,7 @@ import { Failure, fileFailureCodes, type FailureCode } from '../protocol/failure
 import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER } from '../protocol/limits.ts';
 import type { Message, MessageOf, OfferedFile } from '../protocol/messages.ts';
 import { nameKey } from '../safety/file-name.ts';
+import type { Verdict } from '../safety/file-type.ts';
 import type { Journal } from '../storage/journal.ts';
 import type { Engine, Moved, PartialName, Transfer } from '../transfer/client.ts';
 import { manifestOf } from '../transfer/manifest.ts';
@@ -16,12 +17,14 @@ import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
 import {
   factsOf,
+  isDoubtful,
   isMoving,
   isOpen,
   isOver,
   isResumable,
   look,
   newIncoming,
+  saveNeeds,
   type Incoming,
   type StagedFile,
 } from './incoming-file.ts';
@@ -66,6 +69,7 @@ export class IncomingFiles {
   readonly #files = new Map<string, Incoming>();
   readonly #givers = new Map<string, Giver>();
   readonly #byTransfer = new Map<string, Incoming>();
+  readonly #beingScanned = new Map<string, Incoming>();
   readonly #names = new Set<string>();
   /** What was said yes to and is still to be asked for. */
   #accepts: Meant[][] = [];
@@ -233,6 +237,9 @@ export class IncomingFiles {
     const file = this.#files.get(id);
     if (file?.state !== 'paused' || !file.pausedBy.us) return;
     file.failure = undefined;
+    // Going on is a yes to what it turned out to be.
+    file.toldSo ||= file.doubted;
+    file.doubted = false;
     this.#setPaused(file, { ...file.pausedBy, us: false });
     this.#send(file, 'resume');
   }
@@ -286,11 +293,28 @@ export class IncomingFiles {
     );
   }
 
-  /** The staged files with these ids: verified ones only. */
+  /** Lets go of a file that is here whole and was not saved. */
+  throwAway(id: string): void {
+    const file = this.#files.get(id);
+    if (file?.state !== 'verified') return;
+    this.#release(file);
+    file.file = undefined;
+    file.scanning = false;
+    file.state = 'declined';
+    file.failure = 'cancelled';
+  }
+
+  /** The second yes: this file may be saved. One that something was found in only by its name, exactly. */
+  confirm(id: string, name = ''): void {
+    const file = this.#files.get(id);
+    if (file?.file && !file.scanning && (saveNeeds(file) !== 'name' || name === file.name)) file.confirmed = true;
+  }
+
+  /** The staged files with these ids: verified ones only, and of those that take a second yes the ones that have it. */
   staged(ids: readonly string[]): StagedFile[] {
     return ids.flatMap((id) => {
       const found = this.#files.get(id);
-      if (!found?.file) return [];
+      if (!found?.file || found.scanning || saveNeeds(found) !== 'nothing') return [];
       const { name, folder, file, offered } = found;
       return [{ id, name, path: folder ? `${folder}/${name}` : name, modified: offered.modified, file }];
     });
@@ -339,18 +363,45 @@ export class IncomingFiles {
     file.meter.add(this.#now(), moved.bytes);
   }
 
-  /** Every byte is here and its root is the one that was named. */
-  handleStaged(transfer: Transfer, root: Bytes, staged: Blob): void {
+  /** Its first bytes say worse than its name, or something else: a yes to the one was none to the other. */
+  handleJudged(transfer: Transfer, verdict: Verdict): void {
+    const file = this.#byTransfer.get(transferKey(transfer));
+    if (!file) return;
+    // Whoever said yes to it as it is, in this page life, is not asked again.
+    const asks = isDoubtful(file, verdict) && !file.toldSo;
+    file.named = { ...file.named, risk: verdict.risk, warning: verdict.warning };
+    if (!asks || !isMoving(file)) return;
+    file.doubted = true;
+    if (file.pausedBy.us) return;
+    this.#setPaused(file, { ...file.pausedBy, us: true });
+    this.#send(file, 'pause');
+  }
+
+  /** Every byte is here and its root is the one that was named. `scanning`: what is in it is told later. */
+  handleStaged(transfer: Transfer, root: Bytes, staged: Blob, scanning: boolean): void {
     const file = this.#byTransfer.get(transferKey(transfer));
     if (!file) return;
     file.state = 'verified';
     file.bytes = file.offered.size;
     file.file = staged;
+    file.scanning = scanning;
     file.root = toBase64url(root);
     this.#logEnd(file, 'verified');
     // Nothing more is heard of it, and nobody who looks for what is on its way need pass over it.
     this.#byTransfer.delete(transferKey(transfer));
+    if (scanning) this.#beingScanned.set(transferKey(transfer), file);
     this.#sayVerified(file, file.root);
+  }
+
+  handleScanned(transfer: Transfer, found: readonly string[]): void {
+    const key = transferKey(transfer);
+    const file = this.#beingScanned.get(key);
+    this.#beingScanned.delete(key);
+    // Let go of meanwhile, and perhaps received anew.
+    if (!file?.transfer || transferKey(file.transfer) !== key) return;
+    file.scanning = false;
+    file.found = found;
+    if (found.length) file.named = { ...file.named, risk: 'dangerous' };
   }
 
   /** Once when it is true, and again to a sender who comes back and may not have heard it. */
@@ -447,7 +498,7 @@ export class IncomingFiles {
     if (offered.path !== path || offered.size !== size) throw new Failure('protocol', 'another file under the same id');
     file.hash = hash;
     // What was decided while they were away, or with words that may have been lost, is said again.
-    if (file.state === 'declined' && !file.undo) this.#send(file, 'decline');
+    if (file.state === 'declined' && !file.undo && !file.root) this.#send(file, 'decline');
     if (file.root) this.#sayVerified(file, file.root);
     if (file.state !== 'interrupted') return false;
     file.offered = offered;
@@ -458,7 +509,7 @@ export class IncomingFiles {
 
   #acceptFrom({ channel, streams }: Giver, files: readonly Incoming[]): void {
     const byHash = new Map<string, { fileId: string; stream: number; resume?: true }[]>();
-    const started: [Transfer, number, PartialName | undefined][] = [];
+    const started: Parameters<Engine['receive']>[] = [];
     const paused = files.filter(({ again }) => again === 'paused');
     for (const file of files) {
       const stream = newStream(streams);
@@ -473,7 +524,7 @@ export class IncomingFiles {
       this.#byTransfer.set(transferKey(file.transfer), file);
       const partial = this.#partialOf(file);
       if (!partial?.resume) file.bytes = 0;
-      started.push([file.transfer, file.offered.size, partial]);
+      started.push([file.transfer, file.offered.size, partial, { name: file.name, type: file.offered.type }]);
       const entry = { fileId: file.offered.fileId, stream, ...(partial?.resume && { resume: true as const }) };
       const list = byHash.get(file.hash ?? '');
       if (list) list.push(entry);

@@ -58,7 +58,7 @@ async function twoPeople() {
     'bob pauses': () => bob.incoming.pause(id),
     'bob resumes': () => bob.incoming.resume(id),
     'bob has it all': () =>
-      isWhole() && bob.incoming.handleStaged(bob.engine.last('receive'), root, new File(['content'], '')),
+      isWhole() && bob.incoming.handleStaged(bob.engine.last('receive'), root, new File(['content'], ''), false),
     'bob finds it wrong': () =>
       isReceiving() &&
       !mine().state.startsWith('v') &&

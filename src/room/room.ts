@@ -295,6 +295,16 @@ export class Room {
     return this.#incoming.staged(ids);
   }
 
+  /** The second yes to a file, with its name as it was typed where that is asked for. */
+  confirmSave(id: string, name?: string): void {
+    this.#act(() => this.#incoming.confirm(id, name));
+  }
+
+  /** Lets go of a file that is here whole and was not saved. */
+  throwAway(id: string): void {
+    this.#act(() => this.#incoming.throwAway(id));
+  }
+
   markSaved(ids: readonly string[]): void {
     this.#act(() => this.#incoming.markSaved(ids));
   }

@@ -77,6 +77,14 @@ export interface IncomingView {
   readonly pausedBy: PausedBy;
   /** Of the files I accepted and of which nothing is here yet, the how manieth it is, from 1 on; undefined far behind. */
   readonly inLine: number | undefined;
+  /** Its first bytes are not what its name says: it was paused, and asks again. */
+  readonly doubted: boolean;
+  /** Whole, and being looked through: it can be saved when that is over. */
+  readonly scanning: boolean;
+  /** What was found in it, a sentence each. */
+  readonly found: readonly string[];
+  /** What saving it takes: a second yes, or one with its name typed. */
+  readonly saveNeeds: 'nothing' | 'yes' | 'name';
 }
 
 export type DeliveryState = 'offered' | 'declined' | 'sending' | 'paused' | 'verified' | 'withdrawn' | 'failed';

@@ -11,6 +11,7 @@ import type { Bytes } from '../protocol/bytes.ts';
 const DATABASE = 'doorstep';
 const IDENTITY = 'identity';
 const MEMORY = 'memory';
+const DENY_LIST = 'deny-list';
 const HOSTED = 'room/';
 const PARTIAL = 'partial/';
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -67,6 +68,14 @@ export const memoryStore = {
   load: () => read(MEMORY, memory),
   save: (value: { ownName: string; autoAdmitVerified: boolean; known: readonly Known[] }) =>
     set(MEMORY, value, store()),
+};
+
+/** SHA-256, in lower-case hex, of files a person does not want. */
+export const denyList = {
+  load: async () => (await read(DENY_LIST, v.string()))?.split('\n') ?? [],
+  /** An empty list is none. */
+  save: (hashes: readonly string[]) =>
+    hashes.length ? set(DENY_LIST, hashes.join('\n'), store()) : del(DENY_LIST, store()),
 };
 
 /** The rooms this browser hosts, until they expire. */

@@ -13,6 +13,7 @@ import type { PersonChannel } from '../room/channel.ts';
 import { hearOfFiles, listenToTransfers } from '../room/files.ts';
 import { IncomingFiles } from '../room/incoming.ts';
 import { OutgoingFiles } from '../room/outgoing.ts';
+import { eicarScanner } from '../safety/eicar.ts';
 import { memoryStaging } from '../storage/memory.ts';
 import type { Sink, Staging } from '../storage/sink.ts';
 import { happened, type Engine, type EngineEvents, type Transfer } from '../transfer/client.ts';
@@ -20,7 +21,7 @@ import { LinkEnd } from '../transfer/link-end.ts';
 import type { Source, Sources } from '../transfer/source.ts';
 import { PageWindow } from '../transfer/window.ts';
 import { WorkerLane } from '../transfer/worker-lane.ts';
-import type { LaneChannel, PartialName } from '../transfer/worker-messages.ts';
+import type { LaneChannel, Named, PartialName } from '../transfer/worker-messages.ts';
 import { MemoryJournal } from './memory-journal.ts';
 import { settle } from './scheduler.ts';
 import { pieceOf } from './source-piece.ts';
@@ -105,7 +106,7 @@ class NearEngine implements Engine {
 
   constructor(sources: Sources, place: Staging) {
     this.#place = place;
-    this.#page = { sources, staging: Promise.resolve(place), window: new PageWindow() };
+    this.#page = { sources, staging: Promise.resolve(place), window: new PageWindow(), scanners: () => [eicarScanner] };
   }
 
   /** A session begins on this channel. */
@@ -132,8 +133,8 @@ class NearEngine implements Engine {
   serve({ link, stream }: Transfer, file: File, resume: boolean): void {
     this.#links.get(link)?.serve(stream, ++this.#sourceCount, file, resume);
   }
-  receive({ link, stream }: Transfer, size: number, partial: PartialName | undefined): void {
-    this.#links.get(link)?.receive(stream, size, partial);
+  receive({ link, stream }: Transfer, size: number, partial: PartialName | undefined, named: Named): void {
+    this.#links.get(link)?.receive(stream, size, partial, named);
   }
   pause({ link, way, stream }: Transfer): void {
     this.#links.get(link)?.pause(way, stream);

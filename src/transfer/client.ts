@@ -2,18 +2,24 @@
 
 import { Failure, type FailureCode } from '../protocol/failure.ts';
 import type { Bytes } from '../protocol/bytes.ts';
+import type { Verdict } from '../safety/file-type.ts';
 import { pump } from './pump.ts';
 import { transferWorkerUrl, trustedScriptUrl } from './trusted-urls.ts';
-import type { FromWorker, Moved, PartialName, ToWorker, Transfer } from './worker-messages.ts';
+import type { FromWorker, Moved, Named, PartialName, ToWorker, Transfer } from './worker-messages.ts';
 
-export type { Moved, PartialName, Transfer } from './worker-messages.ts';
+export type { Moved, Named, PartialName, Transfer } from './worker-messages.ts';
 
 /** What comes of transfers. `lost`: the worker itself died, and with it every transfer. */
 export interface EngineEvents {
   ready(staging: 'disk' | 'memory'): void;
   progress(moved: readonly Moved[]): void;
   served(transfer: Transfer, root: Bytes): void;
-  staged(transfer: Transfer, root: Bytes, file: Blob): void;
+  /** The first bytes of a file that is received say worse than its name and type, or something else. */
+  judged(transfer: Transfer, verdict: Verdict): void;
+  /** `scanning`: what is in it is being looked at, and told by `scanned`. */
+  staged(transfer: Transfer, root: Bytes, file: Blob, scanning: boolean): void;
+  /** What was found in it, a sentence each. */
+  scanned(transfer: Transfer, found: readonly string[]): void;
   /** There is no room for more of a received file: it waits as if paused. */
   full(transfer: Transfer): void;
   /** Another tab has the partial file this one was to go on with: it begins anew here, and is not kept. */
@@ -41,7 +47,7 @@ export interface Engine {
   /** Ends a lane, and its link if it was the first. */
   close(lane: number): void;
   serve(transfer: Transfer, file: File, resume: boolean): void;
-  receive(transfer: Transfer, size: number, partial: PartialName | undefined): void;
+  receive(transfer: Transfer, size: number, partial: PartialName | undefined, named: Named): void;
   pause(transfer: Transfer): void;
   resume(transfer: Transfer): void;
   root(transfer: Transfer, root: Bytes): void;
@@ -114,8 +120,8 @@ export class TransferWorker implements Engine {
     this.#tell({ type: 'serve', ...transfer, source, file, resume });
   }
 
-  receive(transfer: Transfer, size: number, partial: PartialName | undefined): void {
-    this.#tell({ type: 'receive', ...transfer, size, partial });
+  receive(transfer: Transfer, size: number, partial: PartialName | undefined, named: Named): void {
+    this.#tell({ type: 'receive', ...transfer, size, partial, named });
   }
 
   pause(transfer: Transfer): void {
@@ -138,6 +144,11 @@ export class TransferWorker implements Engine {
     this.#tell({ type: 'keep-for-download', partials, others });
   }
 
+  /** From now on received files are looked up in this list: SHA-256 in lower-case hex. */
+  deny(hashes: readonly string[]): void {
+    this.#tell({ type: 'deny', hashes });
+  }
+
   drop(partial: string): void {
     this.#tell({ type: 'drop', partial });
   }
@@ -156,7 +167,11 @@ export function happened(message: FromWorker, events: EngineEvents | undefined):
     case 'served':
       return events?.served(message, message.root);
     case 'staged':
-      return events?.staged(message, message.root, message.file);
+      return events?.staged(message, message.root, message.file, message.scanning);
+    case 'judged':
+      return events?.judged(message, message.verdict);
+    case 'scanned':
+      return events?.scanned(message, message.found);
     case 'full':
       return events?.full(message);
     case 'not-kept':

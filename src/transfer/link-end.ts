@@ -4,13 +4,17 @@ import { sha256, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
 import { MIN_PIECE_BYTES } from '../protocol/limits.ts';
 import type { PartialFile, Sink, Staging } from '../storage/sink.ts';
+import { HEAD_BYTES } from '../safety/signatures.ts';
+import type { Scanner } from '../safety/scanner.ts';
+import { riskOf, verdictOf } from '../safety/file-type.ts';
 import { manifestOf } from './manifest.ts';
 import { Receiver } from './receiver.ts';
+import { isWanted, scan } from './scan.ts';
 import { Sender } from './sender.ts';
 import type { Source, Sources } from './source.ts';
 import type { PageWindow } from './window.ts';
 import type { WorkerLane } from './worker-lane.ts';
-import type { FromWorker, Moved, Transfer } from './worker-messages.ts';
+import type { FromWorker, Moved, Named, Transfer } from './worker-messages.ts';
 
 /** Files of one link that have a place in staging and are being filled: each is an open file. */
 const MAX_RECEIVING = 32;
@@ -22,6 +26,8 @@ interface Page {
   readonly sources: Sources;
   readonly staging: Promise<Staging>;
   readonly window: PageWindow;
+  /** What looks through files that are whole, as it is now. */
+  readonly scanners: () => readonly Scanner[];
 }
 
 interface Wanted {
@@ -33,6 +39,7 @@ export class LinkEnd {
   readonly #id: number;
   readonly #sources: Sources;
   readonly #staging: Promise<Staging>;
+  readonly #scanners: () => readonly Scanner[];
   readonly #tell: (message: FromWorker) => void;
   /** What is sent, by stream. */
   readonly #files = new Map<number, Source>();
@@ -45,6 +52,8 @@ export class LinkEnd {
   readonly #receiving = new Map<number, number>();
   #large = 0;
   readonly #roots = new Map<number, Bytes>();
+  /** What the files are said to be whose first bytes were not seen yet. */
+  readonly #unseen = new Map<number, Named>();
   readonly #paused = new Set<number>();
   /** Bytes of each transfer the page was last told of. */
   readonly #reported = new Map<string, number>();
@@ -56,6 +65,7 @@ export class LinkEnd {
     this.#id = id;
     this.#sources = page.sources;
     this.#staging = page.staging;
+    this.#scanners = page.scanners;
     this.#tell = tell;
     const fault = (failure: Failure) => this.#fault(failure);
     this.#sender = new Sender({
@@ -74,6 +84,8 @@ export class LinkEnd {
         hash: sha256,
         now: () => performance.now(),
         write: async (stream, { index, at, bytes, hash }) => {
+          // Before the next piece is asked for: whoever is lied to is told at once.
+          if (index === 0) this.#judge(stream, bytes.subarray(0, HEAD_BYTES));
           const sink = await this.#sinks.get(stream);
           await sink?.write(at, bytes);
           sink?.note(index, hash);
@@ -114,7 +126,8 @@ export class LinkEnd {
   }
 
   /** Files take their places a few at a time: an open file is a handle, and thousands may be accepted at once. */
-  receive(stream: number, size: number, partial: Pick<PartialFile, 'name' | 'resume'> | undefined): void {
+  receive(stream: number, size: number, partial: Pick<PartialFile, 'name' | 'resume'> | undefined, named: Named): void {
+    this.#unseen.set(stream, named);
     const { pieces, pieceBytes } = manifestOf(size);
     this.#queue.set(stream, { size, partial: partial && { ...partial, pieces, pieceBytes } });
     this.#startQueued();
@@ -183,6 +196,7 @@ export class LinkEnd {
     this.#receiver.stop(stream);
     this.#queue.delete(stream);
     this.#roots.delete(stream);
+    this.#unseen.delete(stream);
     this.#paused.delete(stream);
     this.#staged.delete(stream);
     const sink = this.#sinks.get(stream);
@@ -239,11 +253,37 @@ export class LinkEnd {
     this.#roots.delete(stream);
     try {
       const file = await (await this.#sinks.get(stream))?.finish();
-      if (file) this.#tell({ type: 'staged', ...this.#transfer('in', stream), root, file });
+      if (file) await this.#present(stream, root, file);
       this.#doneReceiving(stream);
     } catch (error) {
       this.#failed('in', stream, Failure.from(error));
     }
+  }
+
+  /** A whole file is the page's: at once, and what the scanners say of it when they are through. */
+  async #present(stream: number, root: Bytes, file: Blob): Promise<void> {
+    // Its first bytes came in an earlier life of this page.
+    if (this.#unseen.has(stream)) {
+      this.#judge(stream, new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
+    }
+    const scanners = this.#scanners();
+    const scanning = isWanted(scanners, file.size);
+    const transfer = this.#transfer('in', stream);
+    this.#tell({ type: 'staged', ...transfer, root, file, scanning });
+    if (!scanning) return;
+    void scan(file, scanners, () => performance.now()).then((found) => {
+      this.#tell({ type: 'scanned', ...transfer, found });
+    });
+  }
+
+  /** The page is told when the first bytes of a file make it worse than its name, or something else. */
+  #judge(stream: number, head: Uint8Array): void {
+    const named = this.#unseen.get(stream);
+    if (!named) return;
+    this.#unseen.delete(stream);
+    const verdict = verdictOf({ ...named, head });
+    if (!verdict.lie && verdict.risk === riskOf(named.name, named.type)) return;
+    this.#tell({ type: 'judged', ...this.#transfer('in', stream), verdict });
   }
 
   /** The transfers that moved since this was last asked. */

@@ -5,6 +5,7 @@
 import type { Bytes } from '../protocol/bytes.ts';
 import type { PartialFile } from '../storage/sink.ts';
 import type { FailureCode } from '../protocol/failure.ts';
+import type { Known, Verdict } from '../safety/file-type.ts';
 
 /** The part of RTCDataChannel the worker uses; the pump of older browsers offers the same. */
 export interface LaneChannel {
@@ -31,6 +32,9 @@ export function transferKey({ way, link, stream }: Transfer): string {
   return `${way} ${link} ${stream}`;
 }
 
+/** What a received file is said to be: its name as it will be saved, and the type its sender declared. */
+export type Named = Pick<Known, 'name' | 'type'>;
+
 /** Where a received file is kept to be gone on with; `resume`: with what is there. */
 export type PartialName = Pick<PartialFile, 'name' | 'resume'>;
 
@@ -46,13 +50,20 @@ export type ToWorker =
   | { readonly type: 'close'; readonly lane: number }
   /** `source`: the same number for the same file, of which every message carries a clone. */
   | ({ readonly type: 'serve'; readonly source: number; readonly file: File; readonly resume: boolean } & Transfer)
-  | ({ readonly type: 'receive'; readonly size: number; readonly partial: PartialName | undefined } & Transfer)
+  | ({
+      readonly type: 'receive';
+      readonly size: number;
+      readonly partial: PartialName | undefined;
+      readonly named: Named;
+    } & Transfer)
   | ({ readonly type: 'pause' | 'resume' } & Transfer)
   | ({ readonly type: 'root'; readonly root: Bytes } & Transfer)
   /** Ends a transfer of either direction; a received file's staging is freed. */
   | ({ readonly type: 'stop' } & Transfer)
   /** Downloads read these partial files, and with `others` what has no name. */
   | { readonly type: 'keep-for-download'; readonly partials: readonly string[]; readonly others: boolean }
+  /** SHA-256 in lower-case hex of files nobody here wants: looked for in what is received from now on. */
+  | { readonly type: 'deny'; readonly hashes: readonly string[] }
   /** Nobody will go on with this partial file. */
   | { readonly type: 'drop'; readonly partial: string };
 
@@ -63,7 +74,12 @@ export type FromWorker =
   /** Bytes sent or staged so far of every transfer that moved; at most 10 a second. */
   | { readonly type: 'progress'; readonly moved: readonly Moved[] }
   | ({ readonly type: 'served'; readonly root: Bytes } & Transfer)
-  | ({ readonly type: 'staged'; readonly root: Bytes; readonly file: Blob } & Transfer)
+  /** The first bytes of a received file say worse than its name and type, or something else. */
+  | ({ readonly type: 'judged'; readonly verdict: Verdict } & Transfer)
+  /** `scanning`: it is being looked through, and `scanned` follows. */
+  | ({ readonly type: 'staged'; readonly root: Bytes; readonly file: Blob; readonly scanning: boolean } & Transfer)
+  /** What was found in a staged file, a sentence each. */
+  | ({ readonly type: 'scanned'; readonly found: readonly string[] } & Transfer)
   /** There is no room for more of it: it waits until `resume`. */
   | ({ readonly type: 'full' } & Transfer)
   /** Its partial file is somebody else's: another tab goes on with it, and this one begins anew. */

@@ -1,6 +1,10 @@
 // The transfer worker: file bytes, hashes, staging and the data channels live here and nowhere else. It decides nothing
 // about consent: it serves and receives the streams the page names. It can be killed at any time without harm.
 
+import { sha256 } from '@noble/hashes/sha2.js';
+import { denyListScanner } from '../safety/deny-list.ts';
+import { eicarScanner } from '../safety/eicar.ts';
+import type { Scanner } from '../safety/scanner.ts';
 import { memoryStaging } from '../storage/memory.ts';
 import { partialRecords, type PartialRecord } from '../storage/records.ts';
 import type { Staging } from '../storage/sink.ts';
@@ -21,7 +25,8 @@ const PROGRESS_MS = 500;
 const records = partialRecords.all(Date.now()).catch(() => new Map<string, PartialRecord>());
 const isKept = async (name: string) => (await records).has(name);
 const staging: Promise<Staging> = openDiskStaging(isKept).then((disk) => disk ?? memoryStaging());
-const page = { sources: new Sources(), staging, window: new PageWindow() };
+let scanners: readonly Scanner[] = [eicarScanner];
+const page = { sources: new Sources(), staging, window: new PageWindow(), scanners: () => scanners };
 const lanes = new Map<number, WorkerLane>();
 /** By the number of their first lane. */
 const links = new Map<number, LinkEnd>();
@@ -89,7 +94,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     case 'serve':
       return links.get(data.link)?.serve(data.stream, data.source, data.file, data.resume);
     case 'receive':
-      return links.get(data.link)?.receive(data.stream, data.size, data.partial);
+      return links.get(data.link)?.receive(data.stream, data.size, data.partial, data.named);
     case 'pause':
       return links.get(data.link)?.pause(data.way, data.stream);
     case 'resume':
@@ -100,6 +105,9 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       return links.get(data.link)?.stop(data.way, data.stream);
     case 'keep-for-download':
       keepForDownload(data.partials, data.others);
+      return;
+    case 'deny':
+      scanners = [eicarScanner, denyListScanner(new Set(data.hashes), () => sha256.create())];
       return;
     case 'drop':
       void drop(data.partial).catch(() => undefined);

@@ -13,6 +13,7 @@ import {
 } from '../identity/room-link.ts';
 import { fromBase64url, randomBytes, toBase64url } from '../protocol/bytes.ts';
 import { Failure, type FailureCode } from '../protocol/failure.ts';
+import { MAX_DENY_LIST_BYTES, parseDenyList } from '../safety/deny-list.ts';
 import { SIGNAL_PATH } from '../protocol/signal.ts';
 import { Dialer } from '../rendezvous/dialer.ts';
 import { iceConfiguration, newCertificate } from '../rendezvous/ice.ts';
@@ -30,7 +31,7 @@ import { chooseTarget, saveBlob, writeTo, type Saving } from '../storage/export.
 import { forgetDevice } from '../storage/forget.ts';
 import { freeBytes } from '../storage/space.ts';
 import { openJournal } from '../storage/journal.ts';
-import { activityLog, hostedRooms, keyStore, memoryStore, type Note } from '../storage/records.ts';
+import { activityLog, denyList, hostedRooms, keyStore, memoryStore, type Note } from '../storage/records.ts';
 import { lockRoom, type RoomLock } from '../storage/room-lock.ts';
 import { readTabRoom, writeTabRoom, type Named, type TabRoom } from '../storage/tab.ts';
 import { TransferWorker } from '../transfer/client.ts';
@@ -65,6 +66,8 @@ export class App {
   acquaintances = $state.raw<Acquaintances | undefined>();
   /** Counts up whenever it changes. */
   remembered = $state(0);
+  /** How many files are on the list of those that are not wanted here. */
+  denied = $state(0);
   /** Files may be chosen before the key is there: a room waits for it. */
   #identity: Promise<void> = Promise.resolve();
   #key: OwnKey | undefined;
@@ -94,6 +97,7 @@ export class App {
     }
     // At once, and not with the first room: by then the server its script comes from may be out of reach.
     this.#engine = new TransferWorker();
+    void this.#openDenyList();
     this.#identity = this.#openIdentity();
     const fragment = takeFragment();
     const before = readTabRoom();
@@ -112,6 +116,29 @@ export class App {
     this.acquaintances = await Acquaintances.open(memoryStore, nickname(toBase64url(key.publicKey)));
     void hostedRooms.sweep(Date.now()).catch(() => undefined);
     void activityLog.sweep().catch(() => undefined);
+  }
+
+  async #openDenyList(): Promise<void> {
+    this.#deny(await denyList.load().catch(() => []));
+  }
+
+  /** Takes a list of files that are not wanted here, by their SHA-256; it replaces the one before. */
+  async denyFiles(list: Blob): Promise<void> {
+    this.untell('bad-deny-list');
+    const text = list.size > MAX_DENY_LIST_BYTES ? undefined : await list.text().catch(() => undefined);
+    const parsed = text === undefined ? undefined : parseDenyList(text);
+    if (!parsed || 'badLine' in parsed) {
+      this.tell({ code: 'bad-deny-list', about: parsed ? String(parsed.badLine) : '' });
+      return;
+    }
+    // Where nothing can be kept it holds for as long as this page.
+    await denyList.save(parsed.hashes).catch(() => undefined);
+    this.#deny(parsed.hashes);
+  }
+
+  #deny(hashes: readonly string[]): void {
+    this.denied = hashes.length;
+    this.#engine?.deny(hashes);
   }
 
   /** Changes what is remembered on this device. */
@@ -247,8 +274,9 @@ export class App {
 
   /** Hands a file to the browser's downloads. */
   save(id: string): void {
-    for (const { name, file } of this.#room?.staged([id]) ?? []) saveBlob(file, name);
-    this.#room?.markSaved([id]);
+    const files = this.#staged(id);
+    for (const { name, file } of files) saveBlob(file, name);
+    this.#room?.markSaved(files.map((file) => file.id));
   }
 
   /** All files that are here, as one ZIP among the browser's downloads. */

@@ -106,6 +106,10 @@ export const sentences: Record<FailureCode, Sentence> = {
   'too-many-files': alert('That is more than 10,000 files at once.', 'Put them into an archive first.'),
   'empty-offer': alert('No file is ticked.', 'Tick at least one, or go back.'),
   'save-failed': alert('Saving did not work.', 'Save the files one by one.'),
+  'bad-deny-list': alert(
+    (about) => (about ? `Line ${about} of this list is no SHA-256, or one too many.` : 'This list cannot be read.'),
+    'A list has a SHA-256 in hex to a line, as sha256sum writes them, and at most 100,000 of them. Nothing was changed.',
+  ),
   withdrawn: status('This file was taken back.'),
   cancelled: status('Cancelled.'),
   internal: alert('Something broke in this page.', 'Reload it. What has not been saved will be asked for again.'),

@@ -39,6 +39,10 @@ function roomOf(text: string): RoomView {
       hasPartial: true,
       goesOn: true,
       inLine: undefined,
+      doubted: true,
+      scanning: false,
+      found: [text],
+      saveNeeds: 'name',
     },
     ...pace,
   });
