@@ -1,5 +1,6 @@
 // What leaves is looked at first: a folder is a tree, secrets are found by name and by content, and take a second yes.
 
+import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Locator } from '@playwright/test';
@@ -30,6 +31,15 @@ const ticked = async (person: Person): Promise<string[]> => {
   const rows = person.page.locator('[data-testid=review-file][data-ticked=true]');
   return (await rows.evaluateAll((all) => all.map((one) => one.getAttribute('data-path') ?? ''))).sort();
 };
+
+/** Drops a folder of this machine onto the page, as a hand would. */
+async function drop(person: Person, folder: string): Promise<void> {
+  const session = await person.context.newCDPSession(person.page);
+  const data = { items: [], files: [folder], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    await session.send('Input.dispatchDragEvent', { type, x: 200, y: 200, data });
+  }
+}
 
 const isLookedAt = (person: Person) =>
   expect(person.page.getByTestId('review-status')).toHaveAttribute('data-looking', '0');
@@ -172,4 +182,26 @@ test('a folder of 10,000 files is one tick, and what tools keep is closed', asyn
   await row(alice, 'folder', 'site').getByRole('checkbox').click();
   await isLookedAt(alice);
   await expect(alice.page.getByTestId('offer-files')).toContainText('Offer 5,001 files');
+});
+
+test('a dropped folder keeps its empty folders all the way into the ZIP', async ({ server, alice, bob }, testInfo) => {
+  const folder = testInfo.outputPath('album');
+  await makeFolder(folder, { 'a.txt': 'a', 'summer/b.txt': 'b' });
+  await mkdir(join(folder, 'later'));
+  await mkdir(join(folder, 'summer', 'more'));
+  await alice.open(server.url);
+  await drop(alice, folder);
+  const all = ['album/a.txt', 'album/later/', 'album/summer/b.txt', 'album/summer/more/'];
+  await expect.poll(() => ticked(alice)).toEqual(all);
+  await alice.page.getByTestId('offer-files').click();
+  await bob.enter(alice, await alice.page.getByTestId('share-link').inputValue());
+  await expect(bob.incoming('more')).toContainText('An empty folder');
+  await bob.page.getByTestId('accept-all').click();
+  for (const name of ['a.txt', 'b.txt', 'later', 'more']) await bob.sees(name, 'verified');
+  await alice.seesDelivery('more/', 'verified');
+  await expect(bob.incoming('more').getByTestId('save')).toHaveCount(0);
+  const download = bob.page.waitForEvent('download');
+  await bob.page.getByTestId('save-all').click();
+  const listed = execFileSync('unzip', ['-Z1', await (await download).path()], { encoding: 'utf8' });
+  expect(listed.trim().split('\n').sort()).toEqual(all);
 });

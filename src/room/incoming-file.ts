@@ -15,7 +15,7 @@ import type { IncomingState, IncomingView } from './views.ts';
 export interface StagedFile {
   readonly id: string;
   readonly name: string;
-  /** Folders and name, sanitised, joined by `/`. */
+  /** Folders and name, sanitised, joined by `/`; an empty folder's ends with one. */
   readonly path: string;
   readonly modified: number;
   readonly file: Blob;
@@ -27,6 +27,7 @@ export interface Incoming {
   readonly peer: string;
   offered: OfferedFile;
   readonly folder: string;
+  readonly isFolder: boolean;
   readonly name: string;
   /** What its name says, found out once, as there may be thousands and every look asks; and its first bytes, once here. */
   named: Pick<IncomingView, 'stem' | 'extension' | 'risk' | 'warning'>;
@@ -78,14 +79,23 @@ export function newIncoming(
   names: Set<string>,
 ): Incoming {
   const parts = safePath(offered.path);
-  const name = uniqueName(parts.at(-1) ?? 'file', names);
+  const last = parts.at(-1) ?? 'file';
+  const isFolder = offered.size === 0 && /[/\\]$/u.test(offered.path);
+  // Folders of one name may lie in many places; it is files that are saved side by side.
+  const name = isFolder ? last : uniqueName(last, names);
+  const ofFile = () => ({
+    ...splitExtension(name),
+    risk: riskOf(name, offered.type),
+    warning: nameWarning(name, offered.type),
+  });
   return {
     id,
     peer,
     offered,
     folder: parts.slice(0, -1).join('/'),
     name,
-    named: { ...splitExtension(name), risk: riskOf(name, offered.type), warning: nameWarning(name, offered.type) },
+    isFolder,
+    named: isFolder ? { stem: name, extension: '', risk: 'ordinary', warning: '' } : ofFile(),
     doubted: false,
     toldSo: false,
     scanning: false,
@@ -136,6 +146,7 @@ export function look(file: Incoming, inLine: number | undefined, now: number): I
     name: file.name,
     ...file.named,
     folder: file.folder,
+    isFolder: file.isFolder,
     size: offered.size,
     type: offered.type,
     state,

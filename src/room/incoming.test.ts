@@ -54,6 +54,20 @@ describe('a file', () => {
     expect(view().map(({ name }) => name)).toEqual(['a.txt', 'A (2).TXT', 'a (3).txt']);
   });
 
+  test('of nothing whose path ends with a slash is an empty folder: ordinary, and nobody’s rival for a name', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    const empty = (path: string) => fileOf({ path, size: 0 });
+    await bob.hear(channel, offerOf(empty('a/new/'), empty('b/new/'), empty('b/new'), empty('..\\CON\\')));
+    await bob.hear(channel, offerOf(fileOf({ path: 'tool.exe/', size: 1 })));
+    expect(view()).toMatchObject([
+      { name: 'new', folder: 'a', isFolder: true, risk: 'ordinary' },
+      { name: 'new', folder: 'b', isFolder: true, risk: 'ordinary' },
+      { name: 'new', folder: 'b', isFolder: false, risk: 'caution' },
+      { name: '_CON', folder: '', isFolder: true },
+      { name: 'tool.exe', isFolder: false, risk: 'dangerous' },
+    ]);
+  });
+
   test('offered twice in a session breaks the protocol', async () => {
     const { bob, channel } = bobAndAlice();
     const file = fileOf();

@@ -269,9 +269,9 @@ export class IncomingFiles {
     }
   }
 
-  #unlist({ id, name }: Incoming): void {
+  #unlist({ id, name, isFolder }: Incoming): void {
     this.#files.delete(id);
-    this.#names.delete(nameKey(name));
+    if (!isFolder) this.#names.delete(nameKey(name));
   }
 
   /** Bytes that came from a person, and those accepted that are still to come. */
@@ -315,8 +315,9 @@ export class IncomingFiles {
     return ids.flatMap((id) => {
       const found = this.#files.get(id);
       if (!found?.file || found.scanning || saveNeeds(found) !== 'nothing') return [];
-      const { name, folder, file, offered } = found;
-      return [{ id, name, path: folder ? `${folder}/${name}` : name, modified: offered.modified, file }];
+      const { name, folder, isFolder, file, offered } = found;
+      const path = (folder ? `${folder}/${name}` : name) + (isFolder ? '/' : '');
+      return [{ id, name, path, modified: offered.modified, file }];
     });
   }
 

@@ -428,7 +428,8 @@ function look(outgoing: Outgoing, now: number): OutgoingView {
     seen.deliveries.length === deliveries.length &&
     deliveries.every((delivery, i) => delivery === seen.deliveries[i]);
   if (isStill) return seen;
-  const name = path.slice(path.lastIndexOf('/') + 1);
+  // An empty folder's path ends with a slash, and so does its name.
+  const name = path.slice(path.slice(0, -1).lastIndexOf('/') + 1);
   return (outgoing.seen = { id, path, name, size: file.size, withdrawn, deliveries });
 }
 

@@ -55,6 +55,8 @@ export interface IncomingView {
   readonly name: string;
   readonly stem: string;
   readonly extension: string;
+  /** An empty folder: there is nothing to it but its place among others, when all are saved together. */
+  readonly isFolder: boolean;
   /** Folders it was in, sanitised; empty for a file on its own. */
   readonly folder: string;
   readonly size: number;

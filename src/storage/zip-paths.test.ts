@@ -29,12 +29,15 @@ test('whatever they are called: the same names as alone, and no file where anoth
         const parts = safePath(path);
         return [...parts.slice(0, -1), uniqueName(parts.at(-1) ?? 'file', taken)];
       });
-      const packed = zipPaths(alone.map((parts) => parts.join('/'))).map((path) => path.split('/'));
+      const empty = paths.slice(3).map((path) => safePath(path));
+      const all = zipPaths([...alone.map((parts) => parts.join('/')), ...empty.map((parts) => `${parts.join('/')}/`)]);
+      const packed = all.slice(0, paths.length).map((path) => path.split('/'));
       expect(packed.map((parts) => parts.at(-1))).toEqual(alone.map((parts) => parts.at(-1)));
       const keyOf = (parts: readonly string[]) => parts.map(nameKey).join('/');
       const files = new Set(packed.map(keyOf));
       expect(files.size).toBe(packed.length);
-      const folders = packed.flatMap((parts) => parts.slice(1).map((_, i) => keyOf(parts.slice(0, i + 1))));
+      const within = all.map((path) => path.split('/'));
+      const folders = within.flatMap((parts) => parts.slice(1).map((_, i) => keyOf(parts.slice(0, i + 1))));
       expect(folders.filter((folder) => files.has(folder))).toEqual([]);
     }),
   );

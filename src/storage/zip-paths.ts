@@ -7,7 +7,9 @@ import { nameKey, uniqueName } from '../safety/file-name.ts';
  * one of the files gives way to it.
  */
 export function zipPaths(paths: readonly string[]): string[] {
-  const names = new Set(paths.map((path) => nameKey(path.slice(path.lastIndexOf('/') + 1))));
+  // Empty folders end with a slash: they are no file's rival, and give way like all others.
+  const files = paths.filter((path) => !path.endsWith('/'));
+  const names = new Set(files.map((path) => nameKey(path.slice(path.lastIndexOf('/') + 1))));
   const renamed = new Map<string, string>();
   const folder = (name: string) => {
     const known = renamed.get(nameKey(name));

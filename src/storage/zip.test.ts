@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -112,6 +112,23 @@ describe('files', () => {
       { path: 'x', size: 10, mode: 0o100644 },
     ]);
     expect(await archive.slice(35, 44).text()).toBe('this is a');
+  });
+
+  test('an empty folder is one, beside files and where a file is called like it', async () => {
+    const path = join(folder, 'folders.zip');
+    const files = [packed('a/empty/', ''), packed('a/b.txt', 'b'), packed('lone/', ''), packed('empty', 'a file')];
+    await writeFile(path, (await zip(files, unwatched())).stream());
+    expect(listZip(path)).toMatchObject([
+      { path: 'a/empty (2)/', size: 0, crc32: 0, mode: 0o040755 },
+      { path: 'a/b.txt', mode: 0o100644 },
+      { path: 'lone/', mode: 0o040755 },
+      { path: 'empty', mode: 0o100644 },
+    ]);
+    const unpacked = join(folder, 'unpacked');
+    await run('unzip', ['-q', path, '-d', unpacked]);
+    expect((await readdir(unpacked, { recursive: true })).sort()).toEqual([
+      ...['a', 'a/b.txt', 'a/empty (2)', 'empty', 'lone'],
+    ]);
   });
 
   test('one that cannot be read fails, and an end that is asked for comes at once', async () => {

@@ -5,7 +5,7 @@
 import { concat, utf8, type Bytes } from '../protocol/bytes.ts';
 
 export interface ZipEntry<Content extends { readonly size: number }> {
-  /** Folders and name, joined by `/`. */
+  /** Folders and name, joined by `/`; one that ends with it is an empty folder. */
   readonly path: string;
   /** Milliseconds since 1970; whatever ZIP cannot say becomes the nearest it can. */
   readonly modified: number;
@@ -32,6 +32,9 @@ const LARGE = 45;
 const MADE_ON_UNIX = 3 << 8;
 /** A regular file that its owner may write and everybody may read: nothing received is made executable. */
 const MODE = 0o100644;
+/** A folder its owner may change and everybody may look into; and the bit by which DOS knew one. */
+const FOLDER_MODE = 0o040755;
+const FOLDER_BIT = 0x10;
 const NAME_IS_UTF8 = 1 << 11;
 const STORED = 0;
 
@@ -97,6 +100,10 @@ function localHeader(entry: AnyEntry): Bytes {
   return concat(record([u32(LOCAL), ...common(entry, isLarge ? LARGE : PLAIN, name, more)]), name, more);
 }
 
+function attributes({ path }: AnyEntry): number {
+  return path.endsWith('/') ? FOLDER_MODE * 2 ** 16 + FOLDER_BIT : MODE * 2 ** 16;
+}
+
 /** In the directory at the end; `at`: where the local header begins. */
 function directoryHeader(entry: AnyEntry, at: number): Bytes {
   const name = utf8(entry.path);
@@ -107,7 +114,7 @@ function directoryHeader(entry: AnyEntry, at: number): Bytes {
   return concat(
     record([
       ...[u32(DIRECTORY), u16(MADE_ON_UNIX | version), ...common(entry, version, name, more)],
-      ...[comment, disk, internal, u32(MODE * 2 ** 16), capped32(at)],
+      ...[comment, disk, internal, u32(attributes(entry)), capped32(at)],
     ]),
     name,
     more,

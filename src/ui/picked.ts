@@ -30,8 +30,10 @@ async function walk(entry: FileSystemEntry, found: PickedFile[]): Promise<void> 
     return;
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
-  for (;;) {
+  for (let isEmpty = true; ; isEmpty = false) {
     const batch = await new Promise<FileSystemEntry[]>((resolve) => reader.readEntries(resolve, () => resolve([])));
+    // An empty folder is a file of nothing whose path says so.
+    if (!batch.length && isEmpty) found.push({ file: new File([], entry.name), path: `${path}/` });
     if (!batch.length) return;
     for (const child of batch) await walk(child, found);
   }

@@ -39,6 +39,7 @@ function roomOf(text: string): RoomView {
       hasPartial: true,
       goesOn: true,
       inLine: undefined,
+      isFolder: false,
       doubted: true,
       scanning: false,
       found: [text],
