@@ -143,6 +143,29 @@ test('anyone with the link may enter only when the host says so, and that is sho
   await bob.sees('note.txt', 'offered');
 });
 
+test('whoever was taken out knocks and waits, also where anyone may enter', async ({ server, alice, bob }) => {
+  const link = await roomOf(alice, server.url);
+  await rule(alice, 'anyone', true);
+  await bob.open(link);
+  await bob.isIn('inside');
+  const entry = await alice.personOf(bob);
+  await entry.getByTestId('person-menu').click();
+  await entry.getByTestId('remove').click();
+  await bob.isIn('turned-away');
+  await knocksAgain(bob, alice);
+  await alice.letIn(bob);
+  await bob.isIn('inside');
+});
+
+/** Back at the door like anybody else. */
+async function knocksAgain(guest: Person, host: Person): Promise<void> {
+  await expect(async () => {
+    const again = guest.page.getByTestId('knock-again');
+    if (await again.isVisible()) await again.click({ timeout: 1_000 });
+    await expect(await host.knockOf(guest)).toBeVisible({ timeout: 2_000 });
+  }).toPass({ timeout: 30_000 });
+}
+
 test('a removal takes effect everywhere at once', async ({ server, alice, bob, carol }) => {
   await threeInside({ server, alice, bob, carol });
   const entry = await alice.personOf(carol);
@@ -157,14 +180,7 @@ test('a removal takes effect everywhere at once', async ({ server, alice, bob, c
   expect(Math.max(await goneAt(), await outAt()) - removedAt).toBeLessThan(1_000);
   await carol.seesNotice('removed');
   await expect(carol.page.getByTestId('person').and(carol.page.locator('[data-state=ready]'))).toHaveCount(0);
-  // Back at the door like anybody else.
-  await carol.page.getByTestId('knock-again').click();
-  await expect(async () => {
-    if (await carol.page.getByTestId('knock-again').isVisible()) {
-      await carol.page.getByTestId('knock-again').click({ timeout: 1_000 });
-    }
-    await expect(await alice.knockOf(carol)).toBeVisible({ timeout: 2_000 });
-  }).toPass({ timeout: 30_000 });
+  await knocksAgain(carol, alice);
 });
 
 test('somebody blocked is out, and does not get as far as knocking again', async ({ server, alice, bob }) => {

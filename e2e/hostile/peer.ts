@@ -30,7 +30,7 @@ import { invented } from './server.ts';
 export type Said = string | Bytes;
 export type Channel = 'own' | 'control' | 'data';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 45_000;
 const STEP_BYTES = 64 * KiB;
 
 /** How a visit is to be different from an honest one. */

@@ -40,6 +40,8 @@ export class Room {
   readonly #incoming: IncomingFiles;
   /** Keys that broke the protocol, and until when they are left alone. */
   readonly #brokenUntil = new Map<string, number>();
+  /** Taken out of the room, or out for a breach: whatever the rules are, they come back only by a click. */
+  readonly #unwelcome = new Set<string>();
   readonly #adopt = (channel: RTCDataChannel) => this.#outside.engine.adopt(channel);
   #ice: () => RTCConfiguration = () => ({});
   #isHost = false;
@@ -172,6 +174,7 @@ export class Room {
 
   /** Lets somebody in who knocks: they see what the knock said they would. */
   async letIn(key: string): Promise<void> {
+    this.#unwelcome.delete(key);
     try {
       await this.#meeting?.greeting.letIn(key, this.#rules.oneTime);
     } catch (error) {
@@ -194,6 +197,7 @@ export class Room {
 
   /** Takes somebody out of the room. Host only. */
   async remove(key: string): Promise<void> {
+    this.#unwelcome.add(key);
     await this.#membership?.remove(key);
     this.#changed();
   }
@@ -421,6 +425,7 @@ export class Room {
   #entersByItself(key: string): boolean {
     const { autoAdmitVerified } = this.#outside.acquaintances;
     const trust = this.#people?.trust(key);
+    if (this.#unwelcome.has(key)) return false;
     return (this.#rules.anyone && trust !== 'changed') || (autoAdmitVerified && trust === 'verified');
   }
 
@@ -492,7 +497,7 @@ export class Room {
     const linked = this.#people?.drop(guest);
     linked?.lanes.close();
     this.#outside.engine.close(connection.lane);
-    if (failure?.code === 'protocol') this.#brokenUntil.set(key, this.#outside.now() + BLOCK_MS);
+    if (failure?.code === 'protocol') this.#shutOut(key);
     // Replaced by a newer link of the same person: nobody left.
     const replaced = this.#meeting?.guest(key) !== undefined;
     if (linked) {
@@ -504,6 +509,12 @@ export class Room {
     }
     if (!this.#over && !replaced && (linked || failure)) this.#sayGone(guest, failure);
     this.#changed();
+  }
+
+  /** For a breach. It keeps no seat either: keys cost nothing, and seats are few. */
+  #shutOut(key: string): void {
+    this.#brokenUntil.set(key, this.#outside.now() + BLOCK_MS);
+    if (this.#isHost && this.#membership?.member(key)) void this.remove(key).catch(() => undefined);
   }
 
   #sayGone({ key, ready }: Guest, failure: Failure | undefined): void {
