@@ -108,7 +108,8 @@ export function look(file: Incoming, inLine: number | undefined, now: number): I
     seen.canUndo === (undo !== undefined) &&
     seen.isStaged === (file.file !== undefined) &&
     seen.goesOn === (again !== undefined) &&
-    seen.type === offered.type;
+    seen.type === offered.type &&
+    seen.isText === (offered.snippet === true);
   if (isStill) return seen;
   file.seen = {
     id: file.id,
@@ -118,6 +119,7 @@ export function look(file: Incoming, inLine: number | undefined, now: number): I
     folder: file.folder,
     size: offered.size,
     type: offered.type,
+    isText: offered.snippet === true,
     state,
     bytes,
     bytesPerSecond: isFlowing ? meter.bytesPerSecond(now) : undefined,
