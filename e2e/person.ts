@@ -346,6 +346,9 @@ export class Person {
   }
 
   async leave(): Promise<void> {
+    // What its pages have to complain of was told before this comes back; a browser that was killed has nothing more to say.
+    const pages = this.context.pages();
+    await Promise.all(pages.map((page) => page.evaluate(() => new Promise((told) => setTimeout(told))).catch(() => 0)));
     await this.context.close();
     await this.context.browser()?.close();
   }

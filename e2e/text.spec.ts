@@ -75,6 +75,11 @@ test('a text that was written goes into the review; what is secret in it takes a
   await paste(alice, 'b'.repeat(64 * 1024 + 1));
   await expect(alice.page.getByTestId('review-file')).toHaveCount(0);
 
+  await field.fill('not yet complete');
+  await paste(alice, 'something else');
+  await alice.page.getByRole('button', { name: 'Back' }).click();
+  await expect(field).toHaveValue('not yet complete');
+
   const key = ['-----BEGIN PRIVATE KEY-----', 'q7Xm2KdR9vTz4LbW8cNf3HgY6pJs5q7Xm2KdR9vTz4LbW8cNf3HgY6pJs5Q=='];
   await field.fill([...key, '-----END PRIVATE KEY-----'].join('\n'));
   await alice.page.getByTestId('offer-text').click();

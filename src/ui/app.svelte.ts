@@ -57,6 +57,8 @@ export class App {
   /** `entering`: on the way into a room, and nothing to be chosen yet. `elsewhere`: another tab of this browser has the room. `stuck`: nothing can be done in this browser or at this address; the notice says why. */
   screen = $state<'home' | 'entering' | 'room' | 'elsewhere' | 'stuck'>('home');
   readonly review = new Review();
+  /** A text that is being written: the field is away while something else is in review. */
+  draft = $state('');
   room = $state.raw<RoomView | undefined>();
   notices = $state.raw<readonly Notice[]>([]);
   /** What is being packed or written: the id of a file, or `all`; and how much of it is done. */
@@ -240,6 +242,7 @@ export class App {
     this.room = undefined;
     this.notices = [];
     this.review.clear();
+    this.draft = '';
     this.chooseAgain = [];
     this.#tab = undefined;
     writeTabRoom(undefined);

@@ -76,7 +76,7 @@ function roomOf(text: string): RoomView {
 function draw(text: string): string {
   const app = {
     ...{ room: roomOf(text), chooseAgain: [{ path: text, size: 1 }], notices: [], zipping: false, remembered: 0 },
-    ...{ acquaintances: undefined, commands: undefined, textOf: () => Promise.resolve(text) },
+    ...{ acquaintances: undefined, commands: undefined, textOf: () => Promise.resolve(text), draft: '' },
   } as unknown as App;
   const notices = [{ id: 1, code: 'peer-gone' as const, about: text }];
   return render(Room, { props: { app } }).body + render(Notices, { props: { notices, dismiss: () => undefined } }).body;
