@@ -61,7 +61,7 @@ async function story(shape: keyof typeof shapes, server: Server): Promise<void> 
   await shoot(guest, '4-offered');
   await host.page.getByTestId('verify').click();
   await host.page.getByTestId('person-menu').click();
-  await host.page.locator('summary').click();
+  await host.page.getByText('Who may come in').click();
   await shoot(host, '4-confirming');
   await host.page.getByTestId('sas-match').click();
   await guest.accept('Text.txt');

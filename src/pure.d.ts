@@ -11,6 +11,7 @@ declare const TextDecoder: new (label: 'utf-8', options: { fatal: true; ignoreBO
 
 interface URL {
   readonly href: string;
+  readonly hostname: string;
   readonly username: string;
   readonly password: string;
 }

@@ -15,6 +15,8 @@ const KEPT =
   /\r\n|[\n\t]|\p{Extended_Pictographic}(?:\p{Emoji_Modifier}|\ufe0f|\u200d\p{Extended_Pictographic})*|[0-9#*]\ufe0f\u20e3|[\p{Script=Arabic}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Tamil}\p{Script=Sinhala}\p{Script=Malayalam}][\u200c\u200d](?=\p{L})/u;
 /** Controls, what changes the direction of text, and what has no width or looks like nothing: one, as often as it follows itself. */
 const HIDDEN = /(?<one>[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800])\k<one>*/u;
+/** Browsers take quotes and braces in a host as well. */
+const HOST = /^(?:[\w.-]+|\[[\da-f:]+\])$/u;
 const ADDRESS = /https?:\/\/[!-~]+/u;
 const TOKENS = new RegExp(`(?<kept>${KEPT.source})|(?<address>${ADDRESS.source})|(?<hidden>${HIDDEN.source})`, 'gu');
 
@@ -65,7 +67,7 @@ function linkIn(address: string): string | undefined {
   const closing = address.includes('(') ? /[\]}>"'.,;:!?]+$/u : /[)\]}>"'.,;:!?]+$/u;
   const link = address.replace(closing, '');
   if (!URL.canParse(link)) return undefined;
-  const { href, username, password } = new URL(link);
+  const { href, hostname, username, password } = new URL(link);
   const isAsWritten = href === link || href === `${link}/`;
-  return isAsWritten && !username && !password ? link : undefined;
+  return isAsWritten && HOST.test(hostname) && !username && !password ? link : undefined;
 }
