@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test as base, expect } from '@playwright/test';
-import { Person } from './person.ts';
+import { nobodyComplains, Person } from './person.ts';
 import { Server } from './server.ts';
 
 /** A file on disk with random bytes, and their SHA-256. */
@@ -43,7 +43,7 @@ export const test = base.extend<Fixtures>({
       return person;
     });
     await Promise.all(people.map((person) => person.leave()));
-    expect(people.flatMap((person) => person.complaints)).toEqual([]);
+    nobodyComplains(people);
   },
   alice: ({ invite }, use) => invite('alice').then(use),
   bob: ({ invite }, use) => invite('bob').then(use),

@@ -180,6 +180,52 @@ test('markup and links in names, texts and what people call themselves stay text
   await expect(active).toHaveCount(before);
 });
 
+test('a text that was accepted is text, whatever it holds: markup, scripts, turned letters, bytes that are none', async ({
+  house,
+}) => {
+  const { alice } = house;
+  house.keeps = true;
+  await alice.page.evaluate(() => Object.assign(window, { hit: () => (document.title = 'hit') }));
+  const title = await alice.page.title();
+  const loads = alice.page.locator('img, iframe, object, embed, script, [onload], [onerror], [onclick]');
+  const before = await loads.count();
+  const texts: readonly (readonly [sent: string | Bytes, shown: string])[] = [
+    ['<img src=x onerror=hit()><script>hit()</script></pre>{@html hit()}', ''],
+    ['javascript:hit() data:text/html,<script>hit()</script> <a href="javascript:hit()">x</a>', ''],
+    ['https://user:password@example.org/ https://еxample.org/ https://example.org\\@evil.example', ''],
+    ['pay \u202egnp.exe\u2069 \u200b\u0000 to me', 'pay U+202Egnp.exeU+2069 U+200BU+0000 to me'],
+    [new Uint8Array([0x61, 0xff, 0xc3, 0x28, 0x62]), 'a\ufffd\ufffd(b'],
+    ['see https://example.org/?a=b, or not', ''],
+  ];
+  const visit = await house.comesIn();
+  for (const [i, [sent, shown]] of texts.entries()) {
+    const bytes = typeof sent === 'string' ? utf8(sent) : sent;
+    const offer = await visit.offers({ path: `${i}.txt`, size: bytes.length, snippet: true });
+    await alice.accept(`${i}.txt`);
+    await visit.delivers(offer.files[0], bytes);
+    const text = alice.incoming(`${i}.txt`).getByTestId('text');
+    await expect(text).toBeVisible();
+    expect(await text.textContent()).toBe(shown || sent);
+  }
+  const links = alice.page.getByTestId('text').locator('a');
+  await expect(links).toHaveCount(1);
+  await expect(links).toHaveAttribute('href', 'https://example.org/?a=b');
+  await expect(links).toHaveText('https://example.org/?a=b');
+  await expect(links).toHaveAttribute('rel', 'noopener noreferrer nofollow');
+  expect(await alice.page.title()).toBe(title);
+  await expect(loads).toHaveCount(before);
+});
+
+test('a 31st text in a minute cuts off whoever offers it', async ({ house }) => {
+  const visit = await house.comesIn();
+  const text = { path: 'Text.txt', snippet: true } as const;
+  await visit.offers(...Array<typeof text>(30).fill(text));
+  await house.alice.sees('Text (30).txt', 'offered');
+  expect(visit.isClosed).toBe(false);
+  await visit.offers(text);
+  await house.isCutOff('31 texts', visit);
+});
+
 test('a name like that of somebody who was confirmed is a red refusal, and is not let in by itself', async ({
   house,
 }) => {

@@ -188,6 +188,8 @@ test('a yes that is old, altered or somebody else’s brings no byte', async ({ 
   const theirs = await neighbour.offered(note.name);
   const visit = await house.comesIn();
   const before = await visit.offered(note.name);
+  // The same file has another id for each of them (C7).
+  expect(before.file.fileId).not.toBe(theirs.file.fileId);
   const old = await visit.signed('accept', JSON.stringify(accepting(before.hash, before.file.fileId, 1)));
   const { key } = visit.manners;
   await visit.leaves();

@@ -34,13 +34,24 @@ async function savedBy(download: Download): Promise<Saved> {
   return { name: download.suggestedFilename(), ...(await digest(await download.path())) };
 }
 
+/** Tells the test of every breach of the content security policy, from the beginning of each document on. */
+async function reportBreaches(context: BrowserContext, report: (breach: string) => void): Promise<void> {
+  await context.exposeBinding('reportBreach', (_, breach: string) => report(breach));
+  await context.addInitScript(() => {
+    const tell = Reflect.get(window, 'reportBreach') as (breach: string) => void;
+    addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, sourceFile, lineNumber }) => {
+      tell(`${effectiveDirective} broken by ${blockedURI} at ${sourceFile}:${lineNumber}`);
+    });
+  });
+}
+
 export type Picked = string | { name: string; mimeType: string; buffer: Buffer };
 
 export class Person {
   readonly name: string;
   readonly context: BrowserContext;
   readonly page: Page;
-  /** Uncaught errors and console output of the page: a test ends by finding none. */
+  /** Uncaught errors, breaches of the content security policy and console output of the page: a test ends by finding none. */
   readonly complaints: string[] = [];
 
   private constructor(name: string, context: BrowserContext, page: Page) {
@@ -65,7 +76,7 @@ export class Person {
     options: { args?: readonly string[]; context?: object; profile?: string } = {},
   ): Promise<Person> {
     const context = await launch(options.args ?? [], { acceptDownloads: true, ...options.context }, options.profile);
-    return new Person(name, context, context.pages()[0] ?? (await context.newPage()));
+    return Person.at(name, context);
   }
 
   open(url: string): Promise<unknown> {
@@ -352,13 +363,18 @@ export class Person {
   }
 
   async leave(): Promise<void> {
+    // What its pages have to complain of was told before this comes back; a browser that was killed has nothing more to say.
+    const pages = this.context.pages();
+    await Promise.all(pages.map((page) => page.evaluate(() => new Promise((told) => setTimeout(told))).catch(() => 0)));
     await this.context.close();
     await this.context.browser()?.close();
   }
 
   /** Somebody at a browser that runs already, in its first tab. */
   static async at(name: string, context: BrowserContext): Promise<Person> {
-    return new Person(name, context, context.pages()[0] ?? (await context.newPage()));
+    const person = new Person(name, context, context.pages()[0] ?? (await context.newPage()));
+    await reportBreaches(context, (breach) => person.complaints.push(`${name}: ${breach}`));
+    return person;
   }
 
   /** Another tab of this browser: the same person. What it complains of counts as theirs. */
@@ -424,6 +440,11 @@ export class Person {
     await this.sees(name, 'verified', 100_000);
     return (await this.save(name)).sha256;
   }
+}
+
+/** Holds that no page of these people had anything to complain of. */
+export function nobodyComplains(people: readonly Person[]): void {
+  expect(people.flatMap(({ complaints }) => complaints)).toEqual([]);
 }
 
 /** SHA-256 and size of a file on disk. */

@@ -17,6 +17,9 @@ const file = (name: string, size = 40_000) => ({
   buffer: Buffer.alloc(size, 'doorstep '),
 });
 
+/** With a link, and something in it that cannot be seen. */
+const text = 'The code of the door is 4711.\nSecond floor, left: https://example.org/map?at=52.5,13.4\npay\u202e now\n';
+
 async function shoot(person: Person, name: string): Promise<void> {
   for (const colorScheme of ['light', 'dark'] as const) {
     await person.page.emulateMedia({ colorScheme });
@@ -33,6 +36,9 @@ async function story(shape: keyof typeof shapes, server: Server): Promise<void> 
   const guest = await Person.arrive(`${shape}-guest`, { context: shapes[shape] });
   await host.open(server.url);
   await shoot(host, '1-home');
+  await host.page.getByTestId('text-input').fill(text);
+  await shoot(host, '1-writing');
+  await host.page.getByTestId('offer-text').click();
   await host.review(
     file('Summer in Lisbon.jpg', 3 * MiB),
     file('film.mp4', 45 * MiB),
@@ -55,9 +61,12 @@ async function story(shape: keyof typeof shapes, server: Server): Promise<void> 
   await shoot(guest, '4-offered');
   await host.page.getByTestId('verify').click();
   await host.page.getByTestId('person-menu').click();
-  await host.page.locator('summary').click();
+  await host.page.getByText('Who may come in').click();
   await shoot(host, '4-confirming');
   await host.page.getByTestId('sas-match').click();
+  await guest.accept('Text.txt');
+  await guest.page.getByTestId('text').waitFor();
+  await shoot(guest, '4-text');
   await guest.accept('Summer in Lisbon.jpg');
   await guest.sees('Summer in Lisbon.jpg', 'verified');
   await guest.accept('film.mp4');

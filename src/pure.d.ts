@@ -9,6 +9,14 @@ interface TextDecoder {
 }
 declare const TextDecoder: new (label: 'utf-8', options: { fatal: true; ignoreBOM: true }) => TextDecoder;
 
+interface URL {
+  readonly href: string;
+  readonly hostname: string;
+  readonly username: string;
+  readonly password: string;
+}
+declare const URL: { new (address: string): URL; canParse(address: string): boolean };
+
 interface CryptoKey {
   readonly type: string;
 }

@@ -36,6 +36,8 @@ export const failureCodes = [
   'asked-too-often',
   'too-large',
   'too-many-files',
+  'text-too-long',
+  'too-many-texts',
   'empty-offer',
   'save-failed',
   'bad-deny-list',

@@ -28,6 +28,9 @@ export const MAX_PATH_CHARS = 4_096;
 export const MAX_TYPE_CHARS = 255;
 export const MAX_FILE_BYTES = 128 * GiB;
 export const MAX_SNIPPET_BYTES = 64 * KiB;
+/** Texts that one person may offer another within `SNIPPETS_MS`. */
+export const MAX_SNIPPETS = 30;
+export const SNIPPETS_MS = 60_000;
 
 // Pieces and frames.
 export const MIN_PIECE_BYTES = MiB;

@@ -138,7 +138,8 @@ export function look(file: Incoming, inLine: number | undefined, now: number): I
     seen.scanning === file.scanning &&
     seen.found === file.found &&
     seen.saveNeeds === saveNeeds(file) &&
-    seen.type === offered.type;
+    seen.type === offered.type &&
+    seen.isText === (offered.snippet === true);
   if (isStill) return seen;
   file.seen = {
     id: file.id,
@@ -149,6 +150,7 @@ export function look(file: Incoming, inLine: number | undefined, now: number): I
     isFolder: file.isFolder,
     size: offered.size,
     type: offered.type,
+    isText: offered.snippet === true,
     state,
     bytes,
     bytesPerSecond: isFlowing ? meter.bytesPerSecond(now) : undefined,

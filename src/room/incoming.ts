@@ -3,7 +3,7 @@
 
 import { fromBase64url, randomBytes, toBase64url, toHex, type Bytes } from '../protocol/bytes.ts';
 import { Failure, fileFailureCodes, type FailureCode } from '../protocol/failure.ts';
-import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER } from '../protocol/limits.ts';
+import { MAX_FILES_PER_PEER, MAX_OFFERS_PER_PEER, MAX_SNIPPETS, SNIPPETS_MS } from '../protocol/limits.ts';
 import type { Message, MessageOf, OfferedFile } from '../protocol/messages.ts';
 import { nameKey } from '../safety/file-name.ts';
 import type { Verdict } from '../safety/file-type.ts';
@@ -29,6 +29,7 @@ import {
   type StagedFile,
 } from './incoming-file.ts';
 import { NOBODY, setPaused, type PausedBy } from './paused.ts';
+import { Recent } from './recent.ts';
 import type { IncomingView } from './views.ts';
 
 /** A yes to a file, and to the very offer it was in. */
@@ -71,6 +72,8 @@ export class IncomingFiles {
   readonly #byTransfer = new Map<string, Incoming>();
   readonly #beingScanned = new Map<string, Incoming>();
   readonly #names = new Set<string>();
+  /** Texts that each person offered, whatever session it was in. */
+  readonly #texts = new Map<string, Recent>();
   /** What was said yes to and is still to be asked for. */
   #accepts: Meant[][] = [];
   #accepting: ReturnType<typeof setTimeout> | undefined;
@@ -321,6 +324,12 @@ export class IncomingFiles {
     });
   }
 
+  /** The bytes of a verified text: to be shown, which takes no second yes. */
+  text(id: string): Blob | undefined {
+    const file = this.#files.get(id);
+    return file?.offered.snippet ? file.file : undefined;
+  }
+
   /** Downloads of these begin: they stay for as long as this page, and an hour longer, unless they are let go of. */
   markSaved(ids: readonly string[]): void {
     const saved = ids.flatMap((id) => this.#files.get(id) ?? []).filter(({ file }) => file);
@@ -367,7 +376,8 @@ export class IncomingFiles {
   /** Its first bytes say worse than its name, or something else: a yes to the one was none to the other. */
   handleJudged(transfer: Transfer, verdict: Verdict): void {
     const file = this.#byTransfer.get(transferKey(transfer));
-    if (!file) return;
+    // A text is only ever text, also one about web pages.
+    if (!file || file.offered.snippet) return;
     // Whoever said yes to it as it is, in this page life, is not asked again.
     const asks = isDoubtful(file, verdict) && !file.toldSo;
     file.named = { ...file.named, risk: verdict.risk, warning: verdict.warning };
@@ -453,6 +463,7 @@ export class IncomingFiles {
     if (standing.length + unknown > MAX_FILES_PER_PEER || offers >= MAX_OFFERS_PER_PEER) {
       throw new Failure('protocol', 'more files than one person may offer');
     }
+    this.#countTexts(channel.peer, offer.files);
     // What came to nothing is listed for as long as there is room.
     const tooMany = theirs.length + unknown - MAX_FILES_PER_PEER;
     for (const file of theirs.filter(isOver).slice(0, Math.max(0, tooMany))) this.#unlist(file);
@@ -470,6 +481,17 @@ export class IncomingFiles {
     }
     // Accepted in this page life, and cut off: the yes still holds.
     this.accept(goOn.map(({ id }) => id));
+  }
+
+  /** Those that were offered before are no news. */
+  #countTexts(peer: string, files: readonly OfferedFile[]): void {
+    const count = files.filter(({ fileId, snippet }) => snippet && !this.#files.has(`${peer} ${fileId}`)).length;
+    if (!count) return;
+    const texts = this.#texts.get(peer) ?? new Recent(SNIPPETS_MS);
+    this.#texts.set(peer, texts);
+    const now = this.#now();
+    if (texts.count(now) + count > MAX_SNIPPETS) throw new Failure('protocol', 'more texts than one person may offer');
+    texts.add(count, now);
   }
 
   /** What an earlier page left of it: shown, and gone on with only after a yes. */
@@ -495,7 +517,7 @@ export class IncomingFiles {
 
   /** In a new session, under the id it had before; true when it is to go on by itself. Only what came to nothing is asked about again. */
   #offerAgain(file: Incoming, offered: OfferedFile, hash: string): boolean {
-    const { path, size, type, modified } = file.offered;
+    const { path, size, type, modified, snippet } = file.offered;
     if (offered.path !== path || offered.size !== size) throw new Failure('protocol', 'another file under the same id');
     file.hash = hash;
     // What was decided while they were away, or with words that may have been lost, is said again.
@@ -505,7 +527,8 @@ export class IncomingFiles {
     file.offered = offered;
     file.state = 'offered';
     file.failure = undefined;
-    return file.again !== undefined && offered.type === type && offered.modified === modified;
+    const isSame = offered.type === type && offered.modified === modified && offered.snippet === snippet;
+    return file.again !== undefined && isSame;
   }
 
   #acceptFrom({ channel, streams }: Giver, files: readonly Incoming[]): void {

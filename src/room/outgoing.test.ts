@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { MAX_FILE_BYTES, MAX_FILES_PER_PEER } from '../protocol/limits.ts';
+import { KiB, MAX_FILE_BYTES, MAX_FILES_PER_PEER } from '../protocol/limits.ts';
 import { decodeSigned, encodeSigned, SIGNATURE_BYTES, signedJson, type Message } from '../protocol/messages.ts';
 import { expectFailure } from '../testing/expecting.ts';
 import { aliceAndBob, Person, picked } from '../testing/people.ts';
@@ -31,6 +31,32 @@ test('10,000 files fit the doorstep, and one more when another is withdrawn', ()
   expectFailure(() => outgoing.add([picked('b.txt')]), 'too-many-files');
   outgoing.withdraw(outgoing.view()[0]?.id ?? '');
   outgoing.add([picked('b.txt')]);
+});
+
+const text = (content = 'words') => ({ ...picked('Text.txt', content), snippet: 'words' });
+
+test('a text is offered as one, without its words', async () => {
+  const { alice, bob, meeting } = await aliceAndBob();
+  await alice.offer([text(), picked('a.txt')], 'bob');
+  expect(alice.outgoing.view().map(({ snippet }) => snippet)).toEqual(['words', undefined]);
+  const [offer] = await meeting.carryFrom(alice);
+  expect(JSON.stringify(offer)).not.toContain('words');
+  expect(offer).toMatchObject({ files: [{ path: 'Text.txt', type: 'text/plain', snippet: true }, { path: 'a.txt' }] });
+  expect(bob.incoming.view().map(({ name, isText }) => [name, isText])).toEqual([
+    ['Text.txt', true],
+    ['a.txt', false],
+  ]);
+});
+
+test('a text of more than 64 KiB is none, and a 31st in a minute waits for the next', () => {
+  expectFailure(() => alone().add([text('a'.repeat(64 * KiB + 1))]), 'text-too-long');
+  alone().add([text('a'.repeat(64 * KiB))]);
+  const alice = new Person('alice');
+  for (let i = 0; i < 30; i++) alice.outgoing.add([text()]);
+  expectFailure(() => alice.outgoing.add([text()]), 'too-many-texts');
+  alice.outgoing.add([picked('a.txt')]);
+  alice.nowMs = 75_000;
+  alice.outgoing.add([text()]);
 });
 
 /** An offer as the wire takes it. */

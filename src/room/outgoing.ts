@@ -10,7 +10,10 @@ import {
   MAX_FILES_PER_MESSAGE,
   MAX_FILES_PER_PEER,
   MAX_PATH_CHARS,
+  MAX_SNIPPET_BYTES,
+  MAX_SNIPPETS,
   MAX_TYPE_CHARS,
+  SNIPPETS_MS,
 } from '../protocol/limits.ts';
 import { offerHash, signedJson, type Message, type MessageOf, type OfferedFile } from '../protocol/messages.ts';
 import type { Engine, Moved, Transfer } from '../transfer/client.ts';
@@ -20,12 +23,15 @@ import type { Deed, Log } from './activity.ts';
 import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
 import { NOBODY, setPaused, type PausedBy } from './paused.ts';
+import { Recent } from './recent.ts';
 import type { DeliveryState, DeliveryView, OutgoingView } from './views.ts';
 
 /** A file a person picked, and the path it is offered under: components joined by `/`. */
 export interface PickedFile {
   readonly file: File;
   readonly path: string;
+  /** Of a text that was written or pasted, what its owner knows it by: its first words, which nobody else is told. */
+  readonly snippet?: string;
 }
 
 interface Delivery {
@@ -57,13 +63,19 @@ interface Audience {
   readonly channel: PersonChannel;
   readonly offers: Map<string, ReadonlySet<string>>;
   readonly done: Batcher<{ fileId: string; root: string }>;
+  /** Texts that are offered when the other side takes more of them. */
+  readonly waiting: Set<Outgoing>;
 }
 
 /** An offer's JSON stays well under the 64 KiB a message may have. */
 const MAX_OFFER_CHARS = 48 * KiB;
 
+/** Longer than the minute the other side counts, so that a slow way does not bring two of ours together in one of theirs. */
+const OWN_SNIPPETS_MS = 1.25 * SNIPPETS_MS;
+
 const moving = (state: DeliveryState) => state === 'sending' || state === 'paused';
 const canBeWhole = (state: DeliveryState) => state === 'offered' || state === 'withdrawn';
+const isText = ({ snippet }: PickedFile) => snippet !== undefined;
 const open = (state: DeliveryState) => state === 'offered' || moving(state);
 
 export class OutgoingFiles {
@@ -75,6 +87,9 @@ export class OutgoingFiles {
   /** Deliveries by their file id (ids are per person), and by the transfer they became. */
   readonly #byFileId = new Map<string, { file: Outgoing; delivery: Delivery }>();
   readonly #byTransfer = new Map<string, { file: Outgoing; delivery: Delivery }>();
+  /** Texts put on the doorstep, and texts offered to each person, whatever session it was in. */
+  readonly #texts = new Recent(OWN_SNIPPETS_MS);
+  readonly #textsTo = new Map<string, Recent>();
 
   /** `now`: monotonic milliseconds. */
   constructor({ engine, now, log }: { engine: Engine; now: () => number; log: Log }) {
@@ -88,19 +103,25 @@ export class OutgoingFiles {
     return [...this.#files.values()].map((file) => look(file, now));
   }
 
-  /** Puts files on the doorstep, for nobody yet. Throws Failure `empty-offer`, `too-large`, `too-many-files`. */
+  /** Puts files on the doorstep, for nobody yet. Throws Failure `empty-offer`, `too-large`, `too-many-files`, `text-too-long`, `too-many-texts`. */
   add(picked: readonly PickedFile[]): void {
     if (!picked.length) throw new Failure('empty-offer');
     const large = picked.find(({ file }) => file.size > MAX_FILE_BYTES);
     if (large) throw new Failure('too-large', `${large.file.size} bytes`);
     if (this.#standing().length + picked.length > MAX_FILES_PER_PEER) throw new Failure('too-many-files');
-    for (const { file, path } of picked) {
+    const texts = picked.filter(isText);
+    if (texts.some(({ file }) => file.size > MAX_SNIPPET_BYTES)) throw new Failure('text-too-long');
+    const now = this.#now();
+    if (this.#texts.count(now) + texts.length > MAX_SNIPPETS) throw new Failure('too-many-texts');
+    this.#texts.add(texts.length, now);
+    for (const { file, path, snippet } of picked) {
       const id = toBase64url(randomBytes(16));
       // The end of a path says more than its beginning; a pasted file may have no name at all.
       this.#files.set(id, {
         id,
         file,
         path: path.slice(-MAX_PATH_CHARS).toWellFormed() || 'file',
+        ...(snippet !== undefined && { snippet }),
         withdrawn: false,
         deliveries: new Map(),
         seen: undefined,
@@ -125,7 +146,8 @@ export class OutgoingFiles {
 
   /** Files that stand on the doorstep and were never offered to this person. */
   unseenBy(peer: string): number {
-    return this.#standing().filter((file) => !file.deliveries.has(peer)).length;
+    const waiting = this.#audience.get(peer)?.waiting;
+    return this.#standing().filter((file) => !file.deliveries.has(peer) && !waiting?.has(file)).length;
   }
 
   /** A session with this person began: what they were offered and is still open is offered again, under the same ids. */
@@ -135,6 +157,7 @@ export class OutgoingFiles {
       channel,
       offers: new Map(),
       done: new Batcher((files) => channel.send({ type: 'done', files })),
+      waiting: new Set(),
     });
     await this.#offer(
       peer,
@@ -274,9 +297,10 @@ export class OutgoingFiles {
     return [...this.#files.values()].filter((file) => !file.withdrawn);
   }
 
-  async #offer(peer: string, files: readonly Outgoing[]): Promise<void> {
+  async #offer(peer: string, wanted: readonly Outgoing[]): Promise<void> {
     const audience = this.#audience.get(peer);
     if (!audience) return;
+    const files = this.#inTime(audience, wanted);
     const batch = toBase64url(randomBytes(16));
     for (const group of groupsOf(files.map((file) => this.#offeredTo(peer, file)))) {
       const offer = { type: 'offer' as const, offerId: toBase64url(randomBytes(16)), batch, files: group };
@@ -288,6 +312,29 @@ export class OutgoingFiles {
       const gone = group.filter(({ fileId }) => this.#byFileId.get(fileId)?.file.withdrawn).map(({ fileId }) => fileId);
       if (gone.length) audience.channel.send({ type: 'withdraw', fileIds: gone });
     }
+  }
+
+  /** What may be offered now. Texts that would be more than the other side takes in a minute are offered a minute later (C17). */
+  #inTime(audience: Audience, wanted: readonly Outgoing[]): Outgoing[] {
+    const { waiting, channel } = audience;
+    const nowMs = this.#now();
+    const offered = this.#textsTo.get(channel.peer) ?? new Recent(OWN_SNIPPETS_MS);
+    this.#textsTo.set(channel.peer, offered);
+    const texts = wanted.filter((file) => isText(file) && !waiting.has(file));
+    const inTime = new Set(texts.slice(0, Math.max(0, MAX_SNIPPETS - offered.count(nowMs))));
+    offered.add(inTime.size, nowMs);
+    if (inTime.size < texts.length && !waiting.size)
+      setTimeout(() => void this.#offerWaiting(audience), OWN_SNIPPETS_MS);
+    for (const file of texts) if (!inTime.has(file)) waiting.add(file);
+    return wanted.filter((file) => !isText(file) || inTime.has(file));
+  }
+
+  async #offerWaiting(audience: Audience): Promise<void> {
+    const { channel, waiting } = audience;
+    if (this.#audience.get(channel.peer) !== audience) return;
+    const files = [...waiting].filter(({ withdrawn }) => !withdrawn);
+    waiting.clear();
+    await this.#offer(channel.peer, files);
   }
 
   #offeredTo(peer: string, file: Outgoing): OfferedFile {
@@ -317,6 +364,7 @@ export class OutgoingFiles {
       size,
       type: type.slice(0, MAX_TYPE_CHARS),
       modified: lastModified,
+      ...(isText(file) && { type: 'text/plain', snippet: true as const }),
     };
   }
 
@@ -421,7 +469,7 @@ export class OutgoingFiles {
 
 /** How a file looks at `now`, monotonic milliseconds: the same object for as long as nothing about it changes. */
 function look(outgoing: Outgoing, now: number): OutgoingView {
-  const { id, path, file, withdrawn, seen } = outgoing;
+  const { id, path, file, snippet, withdrawn, seen } = outgoing;
   const deliveries = [...outgoing.deliveries.values()].map((delivery) => lookAt(delivery, file.size, now));
   const isStill =
     seen?.withdrawn === withdrawn &&
@@ -430,7 +478,7 @@ function look(outgoing: Outgoing, now: number): OutgoingView {
   if (isStill) return seen;
   // An empty folder's path ends with a slash, and so does its name.
   const name = path.slice(path.slice(0, -1).lastIndexOf('/') + 1);
-  return (outgoing.seen = { id, path, name, size: file.size, withdrawn, deliveries });
+  return (outgoing.seen = { id, path, name, snippet, size: file.size, withdrawn, deliveries });
 }
 
 function lookAt(delivery: Delivery, size: number, now: number): DeliveryView {

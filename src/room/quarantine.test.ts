@@ -125,6 +125,20 @@ test('what something was found in is saved by its name, typed exactly, and no ot
   expect(canSave()).toBe(true);
 });
 
+test('a text is not taken for what it is about, and can be read before any second yes', async () => {
+  const { alice, bob, meeting } = await aliceAndBob();
+  await alice.offer([{ ...picked('Text.txt', '<!doctype html>'), snippet: 'first words' }], 'bob');
+  await meeting.carry();
+  const [row] = bob.incoming.view();
+  bob.incoming.accept([row?.id ?? '']);
+  const transfer = bob.engine.first('receive');
+  expect(bob.incoming.text(row?.id ?? '')).toBeUndefined();
+  bob.incoming.handleJudged(transfer, lie);
+  bob.incoming.handleStaged(transfer, root, new File(['<!doctype html>'], ''), true);
+  expect(bob.incoming.view()).toMatchObject([{ state: 'verified', risk: 'ordinary', doubted: false }]);
+  expect(await bob.incoming.text(row?.id ?? '')?.text()).toBe('<!doctype html>');
+});
+
 test('what was thrown away is gone, and what was found in it then is nobody’s business', async () => {
   const { bob, meeting, id, row, transfer, isWhole, canSave } = await accepted('notes.txt');
   isWhole(true);

@@ -299,6 +299,10 @@ export class Room {
     return this.#incoming.staged(ids);
   }
 
+  text(id: string): Blob | undefined {
+    return this.#incoming.text(id);
+  }
+
   /** The second yes to a file, with its name as it was typed where that is asked for. */
   confirmSave(id: string, name?: string): void {
     this.#act(() => this.#incoming.confirm(id, name));

@@ -61,6 +61,8 @@ export interface IncomingView {
   readonly folder: string;
   readonly size: number;
   readonly type: string;
+  /** A text, short enough to be shown once it is here. */
+  readonly isText: boolean;
   readonly risk: Risk;
   readonly warning: string;
   readonly state: IncomingState;
@@ -106,6 +108,8 @@ export interface OutgoingView {
   readonly id: string;
   readonly name: string;
   readonly path: string;
+  /** Of a text, its first words. */
+  readonly snippet: string | undefined;
   readonly size: number;
   readonly withdrawn: boolean;
   readonly deliveries: readonly DeliveryView[];

@@ -14,6 +14,7 @@ import {
 import { fromBase64url, randomBytes, toBase64url } from '../protocol/bytes.ts';
 import { Failure, type FailureCode } from '../protocol/failure.ts';
 import { MAX_DENY_LIST_BYTES, parseDenyList } from '../safety/deny-list.ts';
+import { MAX_SNIPPET_BYTES } from '../protocol/limits.ts';
 import { SIGNAL_PATH } from '../protocol/signal.ts';
 import { Dialer } from '../rendezvous/dialer.ts';
 import { iceConfiguration, newCertificate } from '../rendezvous/ice.ts';
@@ -36,6 +37,7 @@ import { lockRoom, type RoomLock } from '../storage/room-lock.ts';
 import { readTabRoom, writeTabRoom, type Named, type TabRoom } from '../storage/tab.ts';
 import { TransferWorker } from '../transfer/client.ts';
 import { percent } from './format.ts';
+import { fromText } from './picked.ts';
 import { Review } from './review.svelte.ts';
 
 export interface Notice extends Told {
@@ -56,6 +58,8 @@ export class App {
   /** `entering`: on the way into a room, and nothing to be chosen yet. `elsewhere`: another tab of this browser has the room. `stuck`: nothing can be done in this browser or at this address; the notice says why. */
   screen = $state<'home' | 'entering' | 'room' | 'elsewhere' | 'stuck'>('home');
   readonly review = new Review();
+  /** A text that is being written: the field is away while something else is in review. */
+  draft = $state('');
   room = $state.raw<RoomView | undefined>();
   notices = $state.raw<readonly Notice[]>([]);
   /** What is being packed or written: the id of a file, or `all`; and how much of it is done. */
@@ -210,6 +214,18 @@ export class App {
     this.review.add(files);
   }
 
+  /** Puts a text into the review, as if it were a file; false when it cannot be offered as a text. */
+  pickText(text: string): boolean {
+    try {
+      this.pick([fromText(text)]);
+      this.untell('text-too-long');
+      return true;
+    } catch (error) {
+      this.tell({ code: Failure.from(error).code, about: '' });
+      return false;
+    }
+  }
+
   /** The yes to what leaves: offers the ticked files, in a room made for it if there is none. Secrets take a second one. */
   async offer(secretsToo = false): Promise<void> {
     const files = this.review.ticked;
@@ -225,6 +241,7 @@ export class App {
       this.#room?.offer(files);
       this.review.clear();
       this.untell('empty-offer');
+      this.untell('too-many-texts');
     } catch (error) {
       this.tell({ code: Failure.from(error).code, about: '' });
     } finally {
@@ -252,6 +269,7 @@ export class App {
     this.room = undefined;
     this.notices = [];
     this.review.clear();
+    this.draft = '';
     this.chooseAgain = [];
     this.#tab = undefined;
     writeTabRoom(undefined);
@@ -270,6 +288,13 @@ export class App {
 
   get commands(): Room | undefined {
     return this.#room;
+  }
+
+  /** What a received text says; what is no UTF-8 in it is U+FFFD. */
+  async textOf(id: string): Promise<string> {
+    const text = this.#room?.text(id);
+    if (!text || text.size > MAX_SNIPPET_BYTES) throw new Failure('file-unreadable');
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(await text.arrayBuffer());
   }
 
   /** Hands a file to the browser's downloads. */
@@ -470,10 +495,10 @@ export class App {
   }
 }
 
-/** Still wanted by somebody, or by nobody yet. */
-function isUndelivered({ withdrawn, deliveries }: OutgoingView): boolean {
+/** Still wanted by somebody, or by nobody yet. A text is nowhere to be chosen from again. */
+function isUndelivered({ snippet, withdrawn, deliveries }: OutgoingView): boolean {
   const isOpen = ({ state }: DeliveryView) => state !== 'verified' && state !== 'declined';
-  return !withdrawn && (deliveries.length === 0 || deliveries.some(isOpen));
+  return snippet === undefined && !withdrawn && (deliveries.length === 0 || deliveries.some(isOpen));
 }
 
 function newSeat(): { peer: string; token: string } {

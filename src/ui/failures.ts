@@ -104,6 +104,8 @@ export const sentences: Record<FailureCode, Sentence> = {
   ),
   'too-large': alert('One of these files is larger than 128 GB.', 'Split it first.'),
   'too-many-files': alert('That is more than 10,000 files at once.', 'Put them into an archive first.'),
+  'text-too-long': alert('This text is longer than 64 KB.', 'Save it as a file, and offer the file.'),
+  'too-many-texts': alert('That is more than 30 texts in a minute.', 'Wait a minute, or offer them as one file.'),
   'empty-offer': alert('No file is ticked.', 'Tick at least one, or go back.'),
   'save-failed': alert('Saving did not work.', 'Save the files one by one.'),
   'bad-deny-list': alert(

@@ -1,11 +1,30 @@
-// Files as people hand them over: chosen, a chosen folder, dropped, pasted. Only File objects come out; no handle to a
+// What people hand over: files chosen, a chosen folder, dropped, pasted; a text. Only File objects come out; no handle to a
 // folder is ever asked for or kept.
 
+import { Failure } from '../protocol/failure.ts';
+import { MAX_SNIPPET_BYTES } from '../protocol/limits.ts';
 import type { PickedFile } from '../room/outgoing.ts';
+
+const TITLE_CHARS = 40;
 
 /** Files of an input; a chosen folder's files keep their path in it. */
 export function fromInput(files: FileList): PickedFile[] {
   return Array.from(files, (file) => ({ file, path: file.webkitRelativePath || file.name }));
+}
+
+/** A text that was written or pasted. Throws Failure `text-too-long`. */
+export function fromText(text: string): PickedFile {
+  const file = new File([text], 'Text.txt', { type: 'text/plain' });
+  if (file.size > MAX_SNIPPET_BYTES) throw new Failure('text-too-long');
+  const words = Array.from(text.trim().replace(/\s+/gu, ' '));
+  const snippet = words.slice(0, TITLE_CHARS).join('') + (words.length > TITLE_CHARS ? '…' : '');
+  // Its name says nothing of what is in it: names are shown before a yes.
+  return { file, path: file.name, snippet };
+}
+
+/** What its owner knows it by. */
+export function titleOf(path: string, snippet: string | undefined): string {
+  return snippet === undefined ? path : `Text · ${snippet}`;
 }
 
 /** Files of a drop or paste, folders walked. */

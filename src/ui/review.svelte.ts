@@ -9,10 +9,11 @@ import type { Findings, Looker } from './looker.ts';
 import { folderAt, leftOutFolders, rowsOf, ticksOf, treeOf, type ReviewFile } from './review-tree.ts';
 import { PAGE_ROWS } from './rows.ts';
 
-function entering({ file, path }: PickedFile): ReviewFile {
+function entering(picked: PickedFile): ReviewFile {
+  const { path } = picked;
   const secret = secretByPath(path);
   const reason = secret ? 'secret' : leftOutReason(path);
-  return { file, path, reason, secret, ticked: reason === '' };
+  return { ...picked, reason, secret, ticked: reason === '' };
 }
 
 export class Review {

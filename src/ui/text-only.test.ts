@@ -7,6 +7,7 @@ import type { IncomingView, KnockView, OutgoingView, PersonView, RoomView } from
 import { DEEP_MS, RUNS } from '../testing/holding.ts';
 import type { App } from './app.svelte.ts';
 import Notices from './Notices.svelte';
+import PlainText from './PlainText.svelte';
 import Room from './Room.svelte';
 
 // The page's own address is no text of others.
@@ -29,6 +30,7 @@ function roomOf(text: string): RoomView {
       folder: text,
       size: 2,
       type: text,
+      isText: true,
     },
     ...{
       risk: 'dangerous',
@@ -48,7 +50,7 @@ function roomOf(text: string): RoomView {
     ...pace,
   });
   const outgoing = (state: OutgoingView['deliveries'][number]['state']): OutgoingView => ({
-    ...{ id: state, name: text, path: `${text}/${text}`, size: 2, withdrawn: false },
+    ...{ id: state, name: text, path: `${text}/${text}`, snippet: text, size: 2, withdrawn: false },
     deliveries: [{ peer: 'peer', state, ...pace }],
   });
   const person: PersonView = {
@@ -79,7 +81,7 @@ function roomOf(text: string): RoomView {
 function draw(text: string): string {
   const app = {
     ...{ room: roomOf(text), chooseAgain: [{ path: text, size: 1 }], notices: [], zipping: false, remembered: 0 },
-    ...{ acquaintances: undefined, commands: undefined },
+    ...{ acquaintances: undefined, commands: undefined, textOf: () => Promise.resolve(text), draft: '' },
   } as unknown as App;
   const notices = [{ id: 1, code: 'peer-gone' as const, about: text }];
   return render(Room, { props: { app } }).body + render(Notices, { props: { notices, dismiss: () => undefined } }).body;
@@ -126,6 +128,36 @@ test(
       expect(tagsOf(draw(text))).toEqual(plain);
     });
     fc.assert(textOnly, { numRuns: RUNS });
+  },
+  DEEP_MS,
+);
+
+test(
+  'C16: a text somebody sent is text; a link in it leads exactly to what is read, and nothing in it is unseen',
+  () => {
+    const drawn = (text: string) => render(PlainText, { props: { text, from: text } }).body;
+    const plain = tagsOf(drawn('plain'));
+    const address = fc.constantFrom('https://example.org/', ' http://a.b/c?d#e ', 'https://u:p@example.org/', ' ');
+    const texts = fc.array(fc.oneof(hostile, address), { minLength: 1, maxLength: 5 }).map((parts) => parts.join(''));
+    let links = 0;
+    const textOnly = fc.property(texts, (text) => {
+      const body = drawn(text);
+      const [before = '', , after = ''] = body.split(/(<pre[^>]*>[\s\S]*<\/pre>)/u);
+      expect(tagsOf(before)).toEqual(plain.slice(0, 1));
+      expect(tagsOf(after).filter((tag) => !/^\/?p\b/u.test(tag))).toEqual(plain.slice(3));
+      for (const tag of tagsOf(body.slice(before.length, body.length - after.length)).slice(1, -1)) {
+        expect(tag).toMatch(/^(?:a href target rel(?: class)?|\/a|span(?: class)+|\/span)$/u);
+      }
+      for (const [, href = '', rest = '', shown = ''] of body.matchAll(/<a href="([^"]*)"([^>]*)>([^<]*)<\/a>/gu)) {
+        links++;
+        expect(shown).toBe(href);
+        expect(href).toMatch(/^https?:\/\/[^@/?#]+(?:[/?#]|$)/u);
+        expect(rest).toContain('rel="noopener noreferrer nofollow"');
+      }
+      expect(body.slice(body.indexOf('<!--', before.length))).not.toMatch(/[\u202a-\u202e\u2066-\u2069\u200b\ufeff]/u);
+    });
+    fc.assert(textOnly, { numRuns: RUNS });
+    expect(links).toBeGreaterThan(RUNS / 10);
   },
   DEEP_MS,
 );
