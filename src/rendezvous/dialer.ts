@@ -30,6 +30,8 @@ export interface DialerOptions {
   readonly heard: (from: PeerId, body: BoxBody) => void;
   /** Somebody dialled us and the connection stands. */
   readonly answered: (from: PeerId, connection: Connection) => void;
+  /** Somebody dialled us, and nothing came of it. */
+  readonly unanswered: (failure: Failure) => void;
 }
 
 interface Open {
@@ -87,8 +89,7 @@ export class Dialer {
     if (answering.filter((open) => open.peer !== from).length >= MAX_ANSWERING) return undefined;
     this.#start(from, id, false).connection.then(
       (connection) => this.#options.answered(from, connection),
-      // The initiator is the one who waits for it and says that it failed.
-      () => undefined,
+      (error: unknown) => this.#options.unanswered(Failure.from(error)),
     );
     return this.#open.get(toBase64url(id));
   }

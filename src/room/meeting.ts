@@ -205,8 +205,9 @@ export class Meeting {
   #dialFailed(peer: PeerId, failure: Failure): void {
     if (this.#over) return;
     const dials = this.#dials.get(peer) ?? 0;
-    if (failure.code !== 'connection-failed') this.#refusals.set(peer, this.#refusedBy(peer) + 1);
-    const again = failure.code === 'connection-failed' && this.#present.has(peer);
+    const unconnected = failure.code === 'connection-failed' || failure.code === 'no-relay';
+    if (!unconnected) this.#refusals.set(peer, this.#refusedBy(peer) + 1);
+    const again = unconnected && this.#present.has(peer);
     if (again) this.#meetAgain(peer, dials < DIALS_BEFORE_TOLD ? REDIAL_MS : REDIAL_SLOWLY_MS);
     if (!again || dials === DIALS_BEFORE_TOLD) this.#events.failed(peer, failure);
   }

@@ -122,6 +122,8 @@ export class Room {
       answers: (from) => meeting.answers(from),
       heard: (from, body) => meeting.heard(from, body),
       answered: (from, connection) => meeting.answered(from, connection),
+      // The initiator is the one who waits for it and says that it failed, but for what they cannot know.
+      unanswered: ({ code }) => code === 'no-relay' && this.#outside.tell({ code, about: '' }),
     });
     this.#ticking = setInterval(() => {
       this.#noticeSilence();
@@ -400,7 +402,8 @@ export class Room {
       closed: (guest, failure) => this.#closed(guest, failure),
       failed: (peer, { code }) => {
         const member = this.#membership?.memberAt(peer);
-        this.#outside.tell({ code, about: member ? this.#label(member.key) : this.#door });
+        const about = member ? this.#label(member.key) : this.#door;
+        this.#outside.tell({ code, about: code === 'no-relay' ? '' : about });
         this.#changed();
       },
       conflict: () => this.#outside.tell({ code: 'roster-conflict', about: '' }),
@@ -432,6 +435,7 @@ export class Room {
       ...{ path: 'direct', rttMs: undefined, sas: [] },
     };
     void this.#people?.add(guest, linked).then(() => this.#changed());
+    this.#outside.untell('no-relay');
     for (const code of ['peer-gone', 'connection-failed', 'authentication-failed', 'turned-away'] as const) {
       this.#outside.untell(code, this.#label(key));
     }
