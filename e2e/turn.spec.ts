@@ -87,6 +87,34 @@ test('one hides: the other shows what they have, and both see that it is relayed
   expect(told(await bob.heardSignals()).kinds).toContain('host');
 });
 
+test('a browser that gives all its addresses all the same: none leaves', async ({ server, alice, bob }) => {
+  await bob.page.addInitScript(() => {
+    const given: string[] = [];
+    Object.assign(window, { given });
+    window.RTCPeerConnection = new Proxy(RTCPeerConnection, {
+      construct(target, [config]: [RTCConfiguration?], made) {
+        const connection = Reflect.construct(
+          target,
+          [{ ...config, iceTransportPolicy: 'all' }],
+          made,
+        ) as RTCPeerConnection;
+        connection.addEventListener('icecandidate', ({ candidate }) => given.push(candidate?.candidate ?? ''));
+        return connection;
+      },
+    });
+  });
+  await hideBoth(server, alice, bob);
+  await bob.enter(alice, await alice.offer(small));
+  await bob.accept('a.txt');
+  await bob.sees('a.txt', 'verified');
+  const given = await bob.page.evaluate(() => Reflect.get(window, 'given') as string[]);
+  expect(told(given).kinds).toContain('host');
+  expect(told(await alice.heardSignals())).toEqual({
+    kinds: new Set(['relay']),
+    addresses: new Set(['0.0.0.0', '127.0.0.1']),
+  });
+});
+
 test('without hiding nothing is relayed that need not be', async ({ server, alice, bob }) => {
   await alice.open(server.url);
   await bob.enter(alice, await alice.offer(small));

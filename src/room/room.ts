@@ -8,7 +8,7 @@ import { sasOf } from '../identity/sas.ts';
 import { theirCertificate } from '../link/certificate.ts';
 import { LaneCount } from '../link/lane-count.ts';
 import { Lanes, maxMessageBytes } from '../link/lanes.ts';
-import { wayOf } from '../link/path.ts';
+import { watchWay } from '../link/path.ts';
 import { equal, toBase64url, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
 import { DEFAULT_EXPIRY_SECONDS } from '../protocol/limits.ts';
@@ -468,10 +468,9 @@ export class Room {
       // The host's files go with the let-in; anybody else is asked about a later arrival.
       .then(() => (this.#isHost ? this.#outgoing.offerTo(key) : undefined))
       .then(() => this.#changed());
-    void Promise.all([wayOf(connection), sasOf(th)]).then(([way, sas]) => {
-      Object.assign(linked, way, { sas });
-      this.#changed();
-    });
+    const learned = (more: Partial<Linked>) => this.#act(() => Object.assign(linked, more));
+    watchWay(connection, learned);
+    void sasOf(th).then((sas) => learned({ sas }));
     this.#changed();
   }
 
