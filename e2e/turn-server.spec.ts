@@ -9,6 +9,7 @@ const SECRET = 'the-secret-of-these-tests';
 const NEXT = 'the-next-secret-of-them';
 const FORBIDDEN = 403;
 const UNAUTHORIZED = 401;
+const QUOTA_REACHED = 486;
 const seconds = () => Math.floor(Date.now() / 1000);
 
 const test = base.extend<{
@@ -151,4 +152,17 @@ test('configured as documented it takes only what our server mints', async ({ st
   const own = client(coturn, turnCredentials(SECRET, seconds() + 60));
   const forged = client(coturn, turnCredentials(NEXT, seconds() + 60));
   expect([await own.allocate(), await forged.allocate()]).toEqual([0, UNAUTHORIZED]);
+});
+
+test('configured as documented one browser has a hundred allocations and no more, and another its own', async ({
+  start,
+  client,
+}) => {
+  const coturn = await start(asDocumented(SECRET));
+  const minted = () => turnCredentials(SECRET, seconds() + 60);
+  const one = minted();
+  const outcomes: number[] = [];
+  for (let n = 0; n < 102; n++) outcomes.push(await client(coturn, one).allocate());
+  expect(outcomes).toEqual([...Array<number>(100).fill(0), QUOTA_REACHED, QUOTA_REACHED]);
+  expect(await client(coturn, minted()).allocate()).toBe(0);
 });

@@ -743,6 +743,21 @@ describe('without the server', () => {
     expect(street.dialled.filter((line) => line === 'Carol nobody')).toHaveLength(4);
   });
 
+  test('many who are gone are asked for four at a time', async () => {
+    const { street, alice } = await aliceAtHome();
+    street.passesOn = true;
+    const gone = Array.from({ length: 10 }, (_, i) => street.page(`Nr ${i}`, { seed: 10 + i }));
+    for (const { key, name, peer } of gone) await alice.membership.admit({ key: key.text, name, peerId: peer });
+    const carol = street.page('Carol', { seed: 3 });
+    await street.join(carol);
+    await letIn(alice, carol);
+    const toNobody = () => street.dialled.filter((line) => line === 'Carol nobody').length;
+    expect(toNobody()).toBe(4);
+    await pass(10 * DIAL_MS);
+    expect(toNobody()).toBe(20);
+    expect(carol.told.filter((line) => line.startsWith('failed'))).toEqual([]);
+  });
+
   test('who comes back to the server is dialled there, though a dial in a link is under way', async () => {
     const { street, alice, bob, carol } = await carolKnocks({ bobIsSeen: false });
     street.pages.delete(bob.peer);

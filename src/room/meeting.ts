@@ -30,6 +30,7 @@ const MAX_REFUSALS = 3;
 const REDIAL_SLOWLY_MS = 2_000;
 /** Nobody says whether whom only members could reach is there at all. */
 const MAX_BLIND_DIALS = 2;
+const MAX_BLIND_AT_ONCE = 4;
 const GOODBYE_MS = 1_000;
 
 export class Meeting {
@@ -191,7 +192,8 @@ export class Meeting {
   }
 
   #isWorthABlindDial(peer: PeerId): boolean {
-    return (this.#dials.get(peer) ?? 0) < MAX_BLIND_DIALS && this.#options.reaches(peer);
+    const isTried = (this.#dials.get(peer) ?? 0) >= MAX_BLIND_DIALS;
+    return !isTried && this.#blind.size < MAX_BLIND_AT_ONCE && this.#options.reaches(peer);
   }
 
   /** Rings at, or dials, somebody who is there. */
@@ -254,6 +256,8 @@ export class Meeting {
     // That somebody whom nobody says is there did not answer is no news.
     const isNews = isPresent || !unconnected || !this.#options.reaches(peer);
     if (isNews && (!again || dials === DIALS_BEFORE_TOLD)) this.#events.failed(peer, failure);
+    // There is room for somebody else.
+    if (!isPresent) this.#meetAbsent();
   }
 
   #refusedBy(peer: PeerId): number {
