@@ -138,10 +138,12 @@ describe('of the other side', () => {
   });
 
   test('no name is looked up', () => {
-    const sdp = description.join('\r\n');
+    const sdp = [...description, 'c=IN IP4 who-asks.example'].join('\r\n');
+    const kept = description.filter((line) => !/\.local|\.example/.test(line));
+    const unconnected = kept.map((line) => (line.startsWith('c=') ? 'c=IN IP4 0.0.0.0' : line));
     expect(lookedAt({ kind: 'answer', sdp })).toEqual({
       kind: 'answer',
-      sdp: description.filter((line) => !/\.local|\.example/.test(line)).join('\r\n'),
+      sdp: [...unconnected, 'c=IN IP4 0.0.0.0'].join('\r\n'),
     });
     const named = { candidate: others[1] ?? '', sdpMid: '0', sdpMLineIndex: 0 };
     expect(lookedAt({ kind: 'candidates', candidates: [named] })).toBeUndefined();

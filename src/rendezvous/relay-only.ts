@@ -37,7 +37,7 @@ export function lookedAt(signal: DialSignal): DialSignal | undefined {
   const kept = (candidate: string) => (isAddressed(candidate) ? candidate : undefined);
   if (signal.kind === 'candidates') return withCandidates(signal, kept);
   const lines = linesOf(signal.sdp).filter((line) => !line.startsWith('a=candidate:') || isAddressed(line.slice(2)));
-  return { ...signal, sdp: lines.join('\r\n') };
+  return { ...signal, sdp: lines.map(unconnected).join('\r\n') };
 }
 
 function linesOf(sdp: string): string[] {
@@ -64,9 +64,12 @@ function hiddenLine(line: string): string[] {
   if (line.startsWith('a=rtcp:') || line.startsWith('a=remote-candidates:')) return [];
   // RFC 8840 §4.1.1: no address is known yet, and no port.
   return [
-    line
-      .replace(/^c=.*/, 'c=IN IP4 0.0.0.0')
+    unconnected(line)
       .replace(/^(o=\S+ \S+ \S+) .*/, '$1 IN IP4 0.0.0.0')
       .replace(/^(m=\S+) [1-9]\d*/, '$1 9'),
   ];
+}
+
+function unconnected(line: string): string {
+  return line.replace(/^c=.*/, 'c=IN IP4 0.0.0.0');
 }

@@ -351,7 +351,8 @@ export class Room {
       if (!this.#dialer) throw new Failure('connection-failed', 'not open');
       return await this.#dialer.dial(peer, abort);
     } catch (error) {
-      this.#carriers?.failed(peer);
+      // One that was given up says nothing of the way it took.
+      if (!abort.aborted) this.#carriers?.failed(peer);
       throw error;
     }
   }
