@@ -1,11 +1,13 @@
-// The real TURN server (coturn) on loopback, on a port of its own, for tests: UDP only, one account, nothing kept.
+// The real TURN server (coturn) on loopback, on a port of its own, for tests: UDP only, nothing kept. Who may use it is up to
+// how it is configured: one account, the credentials of docs/protocol.md §2.1, or what docs/deploy.md says.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const USERNAME = 'doorstep';
 const CREDENTIAL = 'for tests only';
@@ -13,6 +15,9 @@ const START_MS = 10_000;
 const ASK_AGAIN_MS = 50;
 /** RFC 5389 §6: a Binding request without attributes; its transaction id does not matter here. */
 const BINDING_REQUEST = Buffer.from(`000100002112a442${'00'.repeat(12)}`, 'hex');
+
+/** How a server that is to listen on this port, and may keep files in this folder, is called. */
+type Configuration = (port: number, folder: string) => Promise<string[]> | string[];
 
 export class Coturn {
   readonly port: number;
@@ -26,10 +31,10 @@ export class Coturn {
   }
 
   /** Starts `turnserver` (the package coturn; another with DOORSTEP_TURNSERVER). Rejects when it is missing or does not answer. */
-  static async start(): Promise<Coturn> {
+  static async start(configuration: Configuration = oneAccount): Promise<Coturn> {
     const [port, folder] = await Promise.all([freePort(), mkdtemp(join(tmpdir(), 'doorstep-coturn-'))]);
     const command = process.env['DOORSTEP_TURNSERVER'] ?? 'turnserver';
-    const child = spawn(command, flags(port, folder), { stdio: 'ignore' });
+    const child = spawn(command, await configuration(port, folder), { stdio: 'ignore' });
     const coturn = new Coturn(port, child, folder);
     // A run that breaks off leaves none behind.
     process.once('exit', () => child.kill('SIGKILL'));
@@ -47,9 +52,14 @@ export class Coturn {
     return coturn;
   }
 
-  /** What a browser calls it by, when it is reached through that port of 127.0.0.1. */
+  /** Where it is, when it is reached through that port of 127.0.0.1. */
+  static url(port: number): string {
+    return `turn:127.0.0.1:${port}?transport=udp`;
+  }
+
+  /** What a browser calls its account by, when it is reached through that port of 127.0.0.1. */
   static iceServer(port: number): { urls: string; username: string; credential: string } {
-    return { urls: `turn:127.0.0.1:${port}?transport=udp`, username: USERNAME, credential: CREDENTIAL };
+    return { urls: Coturn.url(port), username: USERNAME, credential: CREDENTIAL };
   }
 
   async stop(): Promise<void> {
@@ -63,18 +73,61 @@ export class Coturn {
   }
 }
 
-function flags(port: number, folder: string): string[] {
+const files = (folder: string) => ['--pidfile', join(folder, 'pid'), '--userdb', join(folder, 'users.db')];
+
+function onLoopback(port: number, folder: string): string[] {
   return [
     // No configuration file of the machine's.
     '-n',
     ...['--listening-ip', '127.0.0.1', '--relay-ip', '127.0.0.1', '--listening-port', String(port)],
-    ...['--lt-cred-mech', '--realm', 'doorstep.test', '--user', `${USERNAME}:${CREDENTIAL}`],
+    ...['--realm', 'doorstep.test'],
     // The other browser's relayed address is on loopback too. It refuses this together with an open command line.
     ...['--allow-loopback-peers', '--no-cli'],
     ...['--no-tcp', '--no-tcp-relay', '--no-tls', '--no-dtls', '--no-rfc5780'],
     ...['--no-stdout-log', '--log-file', '/dev/null', '--simple-log'],
-    ...['--pidfile', join(folder, 'pid'), '--userdb', join(folder, 'users.db')],
+    ...files(folder),
   ];
+}
+
+function oneAccount(port: number, folder: string): string[] {
+  return [...onLoopback(port, folder), '--lt-cred-mech', '--user', `${USERNAME}:${CREDENTIAL}`];
+}
+
+/** It takes what was minted with any of these secrets. */
+export function withSecrets(...secrets: readonly string[]): Configuration {
+  return (port, folder) => [
+    ...onLoopback(port, folder),
+    '--use-auth-secret',
+    ...secrets.flatMap((secret) => ['--static-auth-secret', secret]),
+  ];
+}
+
+const DOCUMENT = fileURLToPath(new URL('../docs/deploy.md', import.meta.url));
+
+/**
+ * As docs/deploy.md says, but for: the addresses (loopback, and the IPv6 one to be asked about IPv6 peers), the port, the
+ * secret. There is no certificate, so it speaks no TLS; and files it would keep beside the system's are in the folder.
+ */
+export function asDocumented(secret: string): Configuration {
+  return async (port, folder) => {
+    const [, block] = /^## TURN$.*?^```ini$(.*?)^```$/ms.exec(await readFile(DOCUMENT, 'utf8')) ?? [];
+    if (block === undefined) throw new Error('docs/deploy.md has no configuration of a TURN server');
+    const config = join(folder, 'turnserver.conf');
+    const replaced = new Map([
+      ['listening-ip', '127.0.0.1'],
+      ['relay-ip', '127.0.0.1\nrelay-ip=::1'],
+      ['listening-port', String(port)],
+      ['static-auth-secret', secret],
+    ]);
+    let text = block;
+    for (const [name, value] of replaced) {
+      const line = new RegExp(`^${name}=.*$`, 'm');
+      if (!line.test(text)) throw new Error(`docs/deploy.md sets no ${name}`);
+      text = text.replace(line, `${name}=${value}`);
+    }
+    await writeFile(config, text);
+    return ['-c', config, ...files(folder)];
+  };
 }
 
 /** A UDP port nobody listens on; nothing keeps it free until it is used. */

@@ -6,11 +6,11 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { randomBytes, toBase64url } from '../src/protocol/bytes.ts';
 import type { Candidate } from '../src/protocol/dial-signal.ts';
-import { KiB, MAX_CANDIDATES_PER_DIAL, MiB } from '../src/protocol/limits.ts';
+import { KiB, MAX_BOX_BYTES, MAX_CANDIDATES_PER_DIAL, MiB } from '../src/protocol/limits.ts';
 import { expect, note, test } from './hostile/besieged.ts';
 import { fingerprints, withFingerprints } from './hostile/leak.ts';
 
-import type { Media } from './hostile/peer.ts';
+import type { Media, Visit } from './hostile/peer.ts';
 
 test('channels nobody agreed on close the connection: one, or thousands at once', async ({ house }) => {
   // The first one ends it: 65,000 would only keep the browser busy that makes them.
@@ -219,4 +219,36 @@ test('back after it was removed, it is nobody: nothing is shown to it, and nothi
   await knocking.isCut();
   await expect(alice.page.getByTestId('knock')).toHaveCount(0);
   await expect(alice.page.getByTestId('person').and(alice.page.locator('[data-state=ready]'))).toHaveCount(1);
+});
+
+test('what is to be passed on is dropped or refused, and nobody at the other end is disturbed', async ({ house }) => {
+  const id = toBase64url(randomBytes(16));
+  const relay = (fields: object) => JSON.stringify({ type: 'relay', to: id, from: id, box: 'AAAA', ...fields });
+  const cases: Record<string, (visit: Visit) => object> = {
+    'to oneself': ({ peerId }) => ({ to: peerId }),
+    'a box too long': () => ({ box: toBase64url(new Uint8Array(MAX_BOX_BYTES + 1)) }),
+    'no box': () => ({ box: '' }),
+    'a box that is not base64url': () => ({ box: 'AAA=' }),
+    'to nobody': () => ({ to: '' }),
+    'with more hops': () => ({ hops: 2 }),
+  };
+  await house.each(cases, async (what, fields) => {
+    const visit = await house.comesIn();
+    await visit.say(relay(fields(visit)));
+    await house.isCutOff(what, visit);
+  });
+
+  const visit = await house.comesIn();
+  const short = await house.carol.shortKey();
+  const [host] = visit.members;
+  const carol = visit.members.find(({ key }) => key.startsWith(short));
+  if (!host || !carol) throw new Error('a roster has both');
+  const longest = toBase64url(new Uint8Array(MAX_BOX_BYTES));
+  for (const to of [id, host.peerId, carol.peerId]) {
+    for (const from of [id, visit.peerId, carol.peerId])
+      await visit.say(relay({ to, from, box: longest }), 'control', 300);
+  }
+  await house.isStillHere('somebody who passes on more than anybody takes', visit);
+  await expect(await house.alice.personOf(house.carol)).toHaveAttribute('data-state', 'ready');
+  await expect(await house.carol.personOf(house.alice)).toHaveAttribute('data-state', 'ready');
 });

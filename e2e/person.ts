@@ -2,7 +2,15 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chromium, expect, type BrowserContext, type Download, type Locator, type Page } from '@playwright/test';
+import {
+  chromium,
+  expect,
+  type BrowserContext,
+  type Download,
+  type Locator,
+  type Page,
+  type WebSocketRoute,
+} from '@playwright/test';
 
 /** Flags that keep Chromium from talking to anyone but us, and mDNS out of tests that must not use multicast. */
 const chromiumArgs = [
@@ -308,6 +316,54 @@ export class Person {
       }
       return JSON.parse(readable) as Record<string, unknown>;
     });
+  }
+
+  /** Switches hiding one's address on or off, under "This device". */
+  async hideAddress(on = true): Promise<void> {
+    const device = this.page.getByTestId('device');
+    if ((await device.getAttribute('open')) === null) await device.locator('summary').click();
+    await device.getByTestId('relay-only').setChecked(on);
+  }
+
+  /** Remembers what this page is told of the other sides' addresses, for `heardSignals`; before `open`. */
+  async keepSignals(): Promise<void> {
+    await this.page.addInitScript(() => {
+      const heard: string[] = [];
+      Object.assign(window, { heard });
+      const { prototype } = RTCPeerConnection;
+      for (const method of ['setRemoteDescription', 'addIceCandidate'] as const) {
+        const original = Reflect.get(prototype, method) as (...args: unknown[]) => Promise<void>;
+        prototype[method] = function (this: RTCPeerConnection, given?: { sdp?: string; candidate?: string } | null) {
+          heard.push(given?.sdp ?? given?.candidate ?? '');
+          return Reflect.apply(original, this, [given]);
+        };
+      }
+    });
+  }
+
+  /** Descriptions and candidates of others, as the browser was given them. */
+  heardSignals(): Promise<string[]> {
+    return this.page.evaluate(() => Reflect.get(window, 'heard') as string[]);
+  }
+
+  /** Makes it possible to keep this browser from the signaling server; before `open`. */
+  async holdServer(): Promise<{ cut: () => Promise<void> }> {
+    const open = new Set<WebSocketRoute>();
+    let isCut = false;
+    await this.page.routeWebSocket(/\/signal$/, async (route) => {
+      if (isCut) {
+        await route.close();
+        return;
+      }
+      route.connectToServer();
+      open.add(route);
+    });
+    return {
+      cut: async () => {
+        isCut = true;
+        for (const route of open) await route.close();
+      },
+    };
   }
 
   /** Waits until some of a file has arrived. */

@@ -14,10 +14,13 @@ export class Server {
     this.#process = process;
   }
 
-  /** Starts the built server; port 0 is any free one. */
-  static async start(port = 0): Promise<Server> {
+  /** Starts the built server; port 0 is any free one. `env`: settings of its own. */
+  static async start(port = 0, env: Readonly<Record<string, string>> = {}): Promise<Server> {
     const main = fileURLToPath(new URL('../build/main.js', import.meta.url));
-    const child = spawn(process.execPath, [main, '--port', String(port)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [main, '--port', String(port)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
+    });
     for await (const line of createInterface(child.stdout)) {
       const found = /http:\/\/[^:]+:(\d+)/.exec(line);
       if (found) return new Server(Number(found[1]), child);

@@ -6,26 +6,33 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { attachSignaling, isSignalPath } from './server.ts';
 import { serveStatic } from './static.ts';
+import { ICE_HELP, iceFlags, iceSettings } from './turn.ts';
 
 const HELP = `doorstep: the app and its signaling server
-  --port N   port to listen on, 0 for any free one   (PORT, default 8080)
-  --host H   address to listen on                    (HOST, default 127.0.0.1)
-  --help     this text`;
+  --port N              port to listen on, 0 for any free one                (PORT, default 8080)
+  --host H              address to listen on                                 (HOST, default 127.0.0.1)
+${ICE_HELP}
+  --help                this text`;
 
 function settings() {
   const { values } = parseArgs({
-    options: { port: { type: 'string' }, host: { type: 'string' }, help: { type: 'boolean' } },
+    options: { port: { type: 'string' }, host: { type: 'string' }, ...iceFlags, help: { type: 'boolean' } },
   });
   const port = values.port ?? process.env['PORT'] ?? '8080';
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw new Error(`--port wants a number up to 65535, not ${port}`);
-  return { port: Number(port), host: values.host ?? process.env['HOST'] ?? '127.0.0.1', help: values.help ?? false };
+  return {
+    port: Number(port),
+    host: values.host ?? process.env['HOST'] ?? '127.0.0.1',
+    help: values.help ?? false,
+    ice: iceSettings(values, process.env),
+  };
 }
 
-function serve({ port, host }: { port: number; host: string }): void {
+function serve({ port, host, ice }: ReturnType<typeof settings>): void {
   // The server is built into build/, beside dist/.
   const http = createServer(serveStatic(fileURLToPath(new URL('../dist', import.meta.url))));
-  const signaling = attachSignaling(http);
+  const signaling = attachSignaling(http, { ice });
   http.on('upgrade', (request, stream) => {
     if (!isSignalPath(request)) stream.destroy();
   });

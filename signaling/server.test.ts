@@ -290,6 +290,46 @@ describe('a socket is sent away for', () => {
   });
 });
 
+describe('STUN and TURN servers', () => {
+  const ice = { stunUrls: ['stun:stun.example'], turnUrls: ['turn:turn.example'], turnSecrets: ['a-secret-of-tests'] };
+
+  test('are named to whoever joined, to each with credentials of their own', async () => {
+    const { join } = await serve({ ice });
+    const answers = [(await join(ALICE)).answer, (await join(BOB)).answer];
+    const given = answers.map((answer) => (answer.type === 'joined' ? answer.ice : undefined));
+    expect(given.map((one) => one?.stun)).toEqual([['stun:stun.example'], ['stun:stun.example']]);
+    expect(new Set(given.map((one) => one?.turn?.username)).size).toBe(2);
+  });
+
+  test('are named to nobody who did not join', async () => {
+    const { open } = await serve({ ice, firstMessageMs: 50 });
+    const silent = await open();
+    expect(await silent.next()).toEqual({ type: 'refused', code: 'bad-message' });
+    const full = await serve({ ice, maxPeers: 1 });
+    await full.join(ALICE);
+    expect((await full.join(BOB)).answer).toEqual({ type: 'refused', code: 'room-full' });
+  });
+
+  test('come with new credentials before the old ones expire', async () => {
+    const { join } = await serve({ ice, pingMs: 30, renewIceMs: 50 });
+    const { client, answer } = await join(ALICE);
+    const [second, third] = [await client.next(), await client.next()];
+    const given = [answer, second, third].map((told) => ('ice' in told ? told.ice.turn?.username : undefined));
+    expect([second.type, third.type]).toEqual(['ice', 'ice']);
+    expect(new Set(given).size).toBe(3);
+  });
+
+  test('are not told of again when there is no TURN', async () => {
+    const { join } = await serve({ ice: { ...ice, turnUrls: [], turnSecrets: [] }, pingMs: 10, renewIceMs: 10 });
+    const { client, answer } = await join(ALICE);
+    expect(answer).toEqual({ type: 'joined', peers: [], ice: { stun: ['stun:stun.example'] } });
+    await once(client.socket, 'ping');
+    await once(client.socket, 'ping');
+    await join(BOB);
+    expect(await client.next()).toEqual({ type: 'arrived', peer: BOB });
+  });
+});
+
 test('whoever joined is not sent away for silence', async () => {
   const { alice, bob, open } = await aliceAndBob({ firstMessageMs: 500 });
   const late = await open();

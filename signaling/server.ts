@@ -15,6 +15,7 @@ import {
   type Refusal,
 } from '../src/protocol/signal.ts';
 import { Rooms } from './rooms.ts';
+import { mintIce, noIce, RENEW_ICE_MS, type IceSettings } from './turn.ts';
 
 export interface SignalingOptions {
   readonly maxPeers: number;
@@ -25,6 +26,10 @@ export interface SignalingOptions {
   readonly pingMs: number;
   /** A socket that reads slower than this piles up is closed. */
   readonly maxBufferedBytes: number;
+  /** The STUN and TURN servers that are named to whoever joined. */
+  readonly ice: IceSettings;
+  /** How long after they were minted credentials are minted anew. */
+  readonly renewIceMs: number;
 }
 
 const defaults: SignalingOptions = {
@@ -33,6 +38,8 @@ const defaults: SignalingOptions = {
   firstMessageMs: 5_000,
   pingMs: 25_000,
   maxBufferedBytes: 256 * 1024,
+  ice: noIce,
+  renewIceMs: RENEW_ICE_MS,
 };
 
 /** Policy violation, RFC 6455 §7.4.1: the socket did what it may not. */
@@ -66,12 +73,20 @@ export function attachSignaling(http: Pick<EventEmitter, 'on' | 'off'>, options:
   server.on('connection', (socket) => {
     let seat: Pick<Extract<FromClient, { type: 'join' }>, 'room' | 'peer'> | undefined;
     let alive = true;
+    let renewIceAtMs = Infinity;
     const first = setTimeout(() => refuse(socket, 'bad-message'), settings.firstMessageMs);
     const heartbeat = setInterval(() => {
       if (!alive) socket.terminate();
       alive = false;
       socket.ping();
+      if (Date.now() < renewIceAtMs) return;
+      const ice = newIce();
+      if (ice) tell(socket, { type: 'ice', ice });
     }, settings.pingMs);
+    const newIce = () => {
+      renewIceAtMs = settings.ice.turnUrls.length ? Date.now() + settings.renewIceMs : Infinity;
+      return mintIce(settings.ice, Date.now());
+    };
 
     const join = ({ room, peer, token }: Extract<FromClient, { type: 'join' }>) => {
       const joined = rooms.join(room, { peer, token, socket });
@@ -82,7 +97,8 @@ export function attachSignaling(http: Pick<EventEmitter, 'on' | 'off'>, options:
       clearTimeout(first);
       seat = { room, peer };
       if (joined.replaced) refuse(joined.replaced, 'replaced');
-      tell(socket, { type: 'joined', peers: joined.others.map((other) => other.peer) });
+      const ice = newIce();
+      tell(socket, { type: 'joined', peers: joined.others.map((other) => other.peer), ...(ice && { ice }) });
       for (const other of joined.others) tell(other.socket, { type: 'arrived', peer });
     };
 

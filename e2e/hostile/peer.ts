@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import WebSocket from 'ws';
 import { Handshake } from '../../src/identity/handshake.ts';
 import { newKey, useKey, type OwnKey } from '../../src/identity/keys.ts';
+import type { Roster } from '../../src/identity/roster.ts';
 import { fingerprintIn } from '../../src/link/certificate.ts';
 import { sessionOf, type Session } from '../../src/link/session.ts';
 import { concat, randomBytes, sha256, toBase64url, utf8, type Bytes } from '../../src/protocol/bytes.ts';
@@ -16,6 +17,7 @@ import {
   decodeSigned,
   decodeUnsigned,
   offerHash,
+  SIGNATURE_BYTES,
   type Message,
   type MessageOf,
   type OfferedFile,
@@ -305,6 +307,13 @@ export class Visit {
 
   heard<T extends Message['type']>(type: T): MessageOf<T> | undefined {
     return this.messages.find((message): message is MessageOf<T> => message.type === type);
+  }
+
+  /** Who is in the room, by the newest roster it was shown. */
+  get members(): Roster['members'] {
+    const rosters = this.messages.filter((message): message is MessageOf<'roster'> => message.type === 'roster');
+    const json = Buffer.from(rosters.at(-1)?.signed ?? '', 'base64url').subarray(SIGNATURE_BYTES);
+    return (JSON.parse(json.toString()) as Roster).members;
   }
 
   /** What came back in its dial. */

@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { toBase64url, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
-import { MAX_CONTROL_BYTES, SHOWN_MESSAGES_BURST, SHOWN_MESSAGES_PER_SECOND } from '../protocol/limits.ts';
+import {
+  KiB,
+  MAX_CONTROL_BYTES,
+  RELAYED_PER_SECOND,
+  SHOWN_MESSAGES_BURST,
+  SHOWN_MESSAGES_PER_SECOND,
+} from '../protocol/limits.ts';
 import {
   encodeSigned,
   encodeUnsigned,
@@ -188,6 +194,43 @@ test('its own offers wait rather than come too fast for the other side', async (
   expect([alice.closed, bob.closed].flatMap(({ mock }) => mock.calls)).toEqual([]);
 });
 
+describe('what is passed on for others', () => {
+  const relay: Message = { type: 'relay', to: fileId, from: fileId, box: 'AAAA' };
+
+  test('is 64 a second, said and taken; the rest is lost and nobody is to blame', async () => {
+    let nowMs = 0;
+    const { alice, bob, otherChannel } = linked({ now: () => nowMs });
+    const flood = async () => {
+      for (let i = 0; i < 3 * RELAYED_PER_SECOND; i++) alice.link.send(relay);
+      alice.link.send(pause);
+      await settle();
+      return bob.messages.splice(0).map(({ type }) => type);
+    };
+    const said = [...Array<string>(RELAYED_PER_SECOND).fill('relay'), 'pause'];
+    expect(await flood()).toEqual(said);
+    nowMs += 1_000;
+    expect(await flood()).toEqual(said);
+    nowMs += 1_000;
+    // Somebody who does not keep to it is not listened to.
+    for (let i = 0; i < 3 * RELAYED_PER_SECOND; i++) otherChannel.deliver(encodeUnsigned(relay));
+    await settle();
+    expect(bob.messages).toHaveLength(RELAYED_PER_SECOND);
+    expect([alice.closed, bob.closed].flatMap(({ mock }) => mock.calls)).toEqual([]);
+  });
+
+  test('waits for nothing: while much is still to be sent it is lost', async () => {
+    const { alice, bob, channel } = linked();
+    channel.bufferedAmount = 256 * KiB + 1;
+    alice.link.send(relay);
+    alice.link.send(pause);
+    await settle();
+    channel.bufferedAmount = 256 * KiB;
+    alice.link.send(relay);
+    await settle();
+    expect(bob.messages.map(({ type }) => type)).toEqual(['pause', 'relay']);
+  });
+});
+
 describe('the end', () => {
   test('by a bye is in good order on both sides', async () => {
     const { alice, bob, channel } = linked();
@@ -268,7 +311,9 @@ describe('the end', () => {
 });
 
 describe('before the let-in', () => {
-  test.each<Message>([pause, offer, { type: 'lane', dial: fileId, signal: { kind: 'ready' } }])(
+  const relay: Message = { type: 'relay', to: fileId, from: fileId, box: 'AAAA' };
+
+  test.each<Message>([pause, offer, relay, { type: 'lane', dial: fileId, signal: { kind: 'ready' } }])(
     'a $type breaks the protocol',
     async (message) => {
       const { alice, bob } = linked({ greeting: true });

@@ -3,7 +3,13 @@
 
 import { type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
-import { MAX_CONTROL_BYTES, SHOWN_MESSAGES_BURST, SHOWN_MESSAGES_PER_SECOND } from '../protocol/limits.ts';
+import {
+  KiB,
+  MAX_CONTROL_BYTES,
+  RELAYED_PER_SECOND,
+  SHOWN_MESSAGES_BURST,
+  SHOWN_MESSAGES_PER_SECOND,
+} from '../protocol/limits.ts';
 import {
   decodeSigned,
   decodeUnsigned,
@@ -21,6 +27,7 @@ import type { Session } from './session.ts';
 /** The part of a control channel a link uses. */
 export interface ControlChannel {
   readonly readyState: string;
+  readonly bufferedAmount: number;
   onmessage: ((event: MessageEvent<unknown>) => void) | null;
   onclose: ((event: Event) => void) | null;
   send(message: string | Bytes): void;
@@ -38,6 +45,8 @@ const FIRST_SIGNED_TYPE = 0x10;
 
 /** Our own sending keeps clear of the limit the other side enforces. */
 const OWN_SHARE = 0.8;
+/** While so much waits to be sent nothing is passed on for others: who reads slowly must not pay for what others say. */
+const MAX_BUFFERED_TO_RELAY = 256 * KiB;
 
 export class Link {
   readonly session: Session;
@@ -46,6 +55,8 @@ export class Link {
   readonly #now: () => number;
   readonly #shownIn: TokenBucket;
   readonly #shownOut: TokenBucket;
+  readonly #relayedIn: TokenBucket;
+  readonly #relayedOut: TokenBucket;
   /** Both directions keep their order across the awaits of hashing and signing. */
   #sending: Promise<void> = Promise.resolve();
   #receiving: Promise<void> = Promise.resolve();
@@ -67,6 +78,8 @@ export class Link {
     this.#now = now;
     this.#shownIn = new TokenBucket(SHOWN_MESSAGES_PER_SECOND, SHOWN_MESSAGES_BURST, now());
     this.#shownOut = new TokenBucket(SHOWN_MESSAGES_PER_SECOND * OWN_SHARE, SHOWN_MESSAGES_BURST * OWN_SHARE, now());
+    this.#relayedIn = new TokenBucket(RELAYED_PER_SECOND, RELAYED_PER_SECOND, now());
+    this.#relayedOut = new TokenBucket(RELAYED_PER_SECOND, RELAYED_PER_SECOND, now());
     channel.onmessage = ({ data }) => this.#enqueue(data);
     channel.onclose = () => this.#end(new Failure('peer-gone', 'channel closed'));
     // When whoever made this link knows it: a fault in what came early ends a link they hold.
@@ -109,6 +122,7 @@ export class Link {
   }
 
   async #send(message: Message): Promise<void> {
+    if (message.type === 'relay' && !this.#mayRelay()) return;
     if (isShown(message)) {
       const waitMs = this.#shownOut.waitMs(this.#now());
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -120,6 +134,11 @@ export class Link {
     }
     const json = signedJson(message);
     this.#transmit(encodeSigned(message.type, await this.session.sign(message.type, json), json));
+  }
+
+  /** A carrier may lose what it likes: what is too much is lost, and nobody is to blame for others' boxes. */
+  #mayRelay(): boolean {
+    return this.#channel.bufferedAmount <= MAX_BUFFERED_TO_RELAY && this.#relayedOut.take(this.#now());
   }
 
   #transmit(wire: string | Bytes): void {
@@ -163,6 +182,7 @@ export class Link {
     }
     if (!this.#ready && !isGreeting(message)) throw new Failure('protocol', `${message.type} before the let-in`);
     if (isShown(message) && !this.#shownIn.take(this.#now())) throw new Failure('protocol', 'too many offers a second');
+    if (message.type === 'relay' && !this.#relayedIn.take(this.#now())) return;
     // A greeting may take a while to check, and what follows it depends on it.
     await this.#events.message(message, hash);
   }

@@ -9,7 +9,14 @@ export interface Way {
   readonly rttMs: number | undefined;
 }
 
-export async function wayOf(connection: Pick<RTCPeerConnection, 'getStats'>): Promise<Way> {
+/** Tells how a connection's bytes travel now, and whenever that changes, where the browser says so. */
+export function watchWay(connection: Pick<RTCPeerConnection, 'getStats' | 'sctp'>, tell: (way: Way) => void): void {
+  const look = () => void wayOf(connection).then(tell, () => undefined);
+  look();
+  connection.sctp?.transport.iceTransport.addEventListener('selectedcandidatepairchange', look);
+}
+
+async function wayOf(connection: Pick<RTCPeerConnection, 'getStats'>): Promise<Way> {
   const stats = await connection.getStats();
   const byId = new Map<string, Record<string, unknown>>();
   stats.forEach((report: Record<string, unknown> & { id: string }) => byId.set(report.id, report));

@@ -12,6 +12,7 @@ export const failureCodes = [
   'room-full',
   'seat-taken',
   'connection-failed',
+  'no-relay',
   'authentication-failed',
   'no-answer',
   'turned-away',

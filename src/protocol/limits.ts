@@ -57,6 +57,10 @@ export const MAX_WINDOWS_BYTES = 32 * MiB;
 // Signals.
 export const MAX_SIGNAL_BODY_BYTES = 8 * KiB;
 export const SIGNAL_PAD_BYTES = 256;
+/** A sealed box with the longest body, and some room: 12 KiB of base64url. */
+export const MAX_BOX_BYTES = 9 * KiB;
+/** Boxes that members pass on to each other in a link, each way. */
+export const RELAYED_PER_SECOND = 64;
 export const MAX_CANDIDATES_PER_DIAL = 32;
 export const MAX_CANDIDATE_BYTES = 256;
 export const CANDIDATE_DELAY_MS = 50;

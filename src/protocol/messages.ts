@@ -8,6 +8,7 @@ import { dialSignal } from './dial-signal.ts';
 import { Failure, fileFailureCodes } from './failure.ts';
 import { personName } from './person-name.ts';
 import {
+  MAX_BOX_BYTES,
   MAX_CONTROL_BYTES,
   MAX_FILE_BYTES,
   MAX_FILES_PER_MESSAGE,
@@ -100,6 +101,17 @@ const unsignedSchema = v.variant('type', [
     type: v.literal('lane'),
     dial: id,
     signal: v.variant('kind', [dialSignal, v.strictObject({ kind: v.literal('ready') })]),
+  }),
+  v.strictObject({
+    type: v.literal('relay'),
+    to: id,
+    from: id,
+    box: v.pipe(
+      v.string(),
+      v.minLength(1),
+      v.maxLength((MAX_BOX_BYTES * 4) / 3),
+      v.check((text) => fromBase64url(text) !== undefined, 'not canonical base64url'),
+    ),
   }),
   v.strictObject({ type: v.literal('bye') }),
 ]);

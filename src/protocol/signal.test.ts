@@ -3,12 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { anyText, bytes, decoderRuns, deepJson, id, meddledJson, spoiltText } from '../testing/arbitraries.ts';
 import { toBase64url } from './bytes.ts';
 import {
+  MAX_ICE_URLS,
   MAX_MESSAGE_BYTES,
   parseFromClient,
   parseFromServer,
   refusals,
   type FromClient,
   type FromServer,
+  type Ice,
 } from './signal.ts';
 
 const box = bytes(1, 60).map(toBase64url);
@@ -16,8 +18,26 @@ const fromClient: fc.Arbitrary<FromClient> = fc.oneof(
   fc.record({ type: fc.constant('join' as const), room: id, peer: id, token: id }),
   fc.record({ type: fc.constant('send' as const), to: id, box }),
 );
+const secretText = fc.string({
+  unit: fc.constantFrom('a', 'Z', '0', ':', '+', '/', '=', '-', '_', '!', '~'),
+  minLength: 1,
+  maxLength: 128,
+});
+const turnUrls = fc.array(
+  fc.constantFrom('turn:turn.example', 'turns:192.0.2.1:443?transport=tcp', 'turn:[2001:db8::1]:3478?transport=udp'),
+  { minLength: 1, maxLength: MAX_ICE_URLS },
+);
+const ice: fc.Arbitrary<Ice> = fc.record(
+  {
+    stun: fc.array(fc.constantFrom('stun:stun.example', 'stun:192.0.2.1:3478'), { maxLength: MAX_ICE_URLS }),
+    turn: fc.record({ urls: turnUrls, username: secretText, credential: secretText }),
+  },
+  { requiredKeys: ['stun'] },
+);
 const fromServer: fc.Arbitrary<FromServer> = fc.oneof(
   fc.record({ type: fc.constant('joined' as const), peers: fc.array(id, { maxLength: 8 }) }),
+  fc.record({ type: fc.constant('joined' as const), peers: fc.array(id, { maxLength: 8 }), ice }),
+  fc.record({ type: fc.constant('ice' as const), ice }),
   fc.record({ type: fc.constantFrom('arrived', 'left'), peer: id }),
   fc.record({ type: fc.constant('box' as const), from: id, box }),
   fc.record({ type: fc.constant('refused' as const), code: fc.constantFrom(...refusals) }),
@@ -95,4 +115,57 @@ test('a server may name 64 others, and no more', () => {
   const joined = (count: number) => JSON.stringify({ type: 'joined', peers: Array<string>(count).fill(anId) });
   expect(parseFromServer(joined(64))).toBeDefined();
   expect(parseFromServer(joined(65))).toBeUndefined();
+});
+
+describe('a server may name', () => {
+  const joined = (given: object) => parseFromServer(JSON.stringify({ type: 'joined', peers: [], ice: given }));
+  const turn = { urls: ['turn:turn.example'], username: '1:a', credential: 'b' };
+
+  test.each([
+    'turn:turn.example',
+    'turns:turn.example:5349',
+    'turn:192.0.2.1:65535?transport=udp',
+    'turn:[2001:db8::1]:3478?transport=tcp',
+    'turn:localhost:1',
+  ])('the TURN server %s', (url) => {
+    expect(joined({ stun: [], turn: { ...turn, urls: [url] } })).toBeDefined();
+  });
+
+  test.each([
+    'http://turn.example',
+    'stun:turn.example',
+    'TURN:turn.example',
+    'turn:',
+    'turn:turn.example:0',
+    'turn:turn.example:65536',
+    'turn:turn.example:080',
+    'turn:user@turn.example',
+    'turn://turn.example',
+    'turn:turn.example/path',
+    'turn:turn.example?transport=tls',
+    'turn:turn.example?transport=udp&x=1',
+    'turn:turn..example',
+    'turn:-turn.example',
+    'turn:turn example',
+    'turn:turn.example\n',
+    `turn:${'a'.repeat(252)}`,
+    7,
+  ])('no TURN server %j', (url) => {
+    expect(joined({ stun: [], turn: { ...turn, urls: [url] } })).toBeUndefined();
+  });
+
+  test.each<[string, object]>([
+    ['TURN without a user name', { stun: [], turn: { urls: turn.urls, credential: 'b' } }],
+    ['TURN without a password', { stun: [], turn: { ...turn, credential: '' } }],
+    ['TURN with no URL', { stun: [], turn: { ...turn, urls: [] } }],
+    ['a user name with a line break', { stun: [], turn: { ...turn, username: 'a\nb' } }],
+    ['a long password', { stun: [], turn: { ...turn, credential: 'b'.repeat(129) } }],
+    ['too many TURN servers', { stun: [], turn: { ...turn, urls: Array(MAX_ICE_URLS + 1).fill(turn.urls[0]) } }],
+    ['too many STUN servers', { stun: Array(MAX_ICE_URLS + 1).fill('stun:stun.example') }],
+    ['STUN by TURN', { stun: ['turn:turn.example'] }],
+    ['STUN over TLS', { stun: ['stuns:stun.example'] }],
+    ['something else', { stun: [], policy: 'all' }],
+  ])('not %s', (_, given) => {
+    expect(joined(given)).toBeUndefined();
+  });
 });

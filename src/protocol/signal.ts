@@ -20,8 +20,36 @@ export const fromClientSchema = v.variant('type', [joinSchema, sendSchema]);
 /** Why the server refuses and closes. */
 export const refusals = ['bad-message', 'room-full', 'seat-taken', 'replaced', 'server-full'] as const;
 
+/** What there may be of STUN URLs, and of TURN URLs. */
+export const MAX_ICE_URLS = 8;
+const MAX_ICE_URL_CHARS = 256;
+/** RFC 7064 and 7065, and no user information, path or unknown parameter: browsers throw at what they cannot parse. */
+const HOST = String.raw`(?:[A-Za-z\d](?:[A-Za-z\d-]*[A-Za-z\d])?(?:\.[A-Za-z\d](?:[A-Za-z\d-]*[A-Za-z\d])?)*|\[[\dA-Fa-f:.]{2,45}\])`;
+const PORT = String.raw`(?::(?:[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]|[1-9]\d{0,3}))?`;
+const iceUrl = (pattern: string) =>
+  v.pipe(v.string(), v.maxLength(MAX_ICE_URL_CHARS), v.regex(new RegExp(`^${pattern}$`)));
+const stunUrl = iceUrl(`stun:${HOST}${PORT}`);
+const turnUrl = iceUrl(String.raw`turns?:${HOST}${PORT}(?:\?transport=(?:udp|tcp))?`);
+const credential = v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,128}$/));
+const iceSchema = v.strictObject({
+  stun: v.pipe(v.array(stunUrl), v.maxLength(MAX_ICE_URLS)),
+  turn: v.exactOptional(
+    v.strictObject({
+      urls: v.pipe(v.array(turnUrl), v.minLength(1), v.maxLength(MAX_ICE_URLS)),
+      username: credential,
+      credential,
+    }),
+  ),
+});
+
+/** `ice` in `joined` is left out by a server that has none to name; later, credentials come anew before they expire. */
 export const fromServerSchema = v.variant('type', [
-  v.strictObject({ type: v.literal('joined'), peers: v.pipe(v.array(id), v.maxLength(64)) }),
+  v.strictObject({
+    type: v.literal('joined'),
+    peers: v.pipe(v.array(id), v.maxLength(64)),
+    ice: v.exactOptional(iceSchema),
+  }),
+  v.strictObject({ type: v.literal('ice'), ice: iceSchema }),
   v.strictObject({ type: v.literal('arrived'), peer: id }),
   v.strictObject({ type: v.literal('left'), peer: id }),
   v.strictObject({ type: v.literal('box'), from: id, box }),
@@ -31,6 +59,8 @@ export const fromServerSchema = v.variant('type', [
 export type Refusal = (typeof refusals)[number];
 export type FromClient = v.InferOutput<typeof fromClientSchema>;
 export type FromServer = v.InferOutput<typeof fromServerSchema>;
+/** The STUN and TURN servers a client may use, with credentials for an hour. */
+export type Ice = v.InferOutput<typeof iceSchema>;
 
 /** A checked message built afresh, or undefined for anything else. */
 function parse<T extends v.GenericSchema>(schema: T, text: string): v.InferOutput<T> | undefined {
@@ -51,4 +81,12 @@ export function parseFromClient(text: string): FromClient | undefined {
 /** What the server sent, or undefined. */
 export function parseFromServer(text: string): FromServer | undefined {
   return parse(fromServerSchema, text);
+}
+
+export function isStunUrl(text: string): boolean {
+  return v.is(stunUrl, text);
+}
+
+export function isTurnUrl(text: string): boolean {
+  return v.is(turnUrl, text);
 }

@@ -11,7 +11,8 @@ export interface CarrierEvents {
   joined(present: readonly PeerId[]): void;
   arrived(peer: PeerId): void;
   left(peer: PeerId): void;
-  box(from: PeerId, box: Uint8Array<ArrayBuffer>): void;
+  /** `by`: the member who passed it on, when it came in a link. */
+  box(from: PeerId, box: Uint8Array<ArrayBuffer>, by?: PeerId): void;
   /** Out of reach for now; it keeps trying by itself. */
   lost(): void;
   /** It gave up, and says why. */
@@ -19,6 +20,7 @@ export interface CarrierEvents {
 }
 
 export interface Carrier {
-  send(to: PeerId, box: Uint8Array): void;
+  /** `by`: the member who passed on what this answers. */
+  send(to: PeerId, box: Uint8Array, by?: PeerId): void;
   close(): void;
 }

@@ -23,13 +23,22 @@ export interface DialerOptions {
   readonly adopt: Adopt;
   /** The connection of this lane never came about. */
   readonly release: (lane: number) => void;
-  readonly send: (to: PeerId, box: Bytes) => void;
+  /** `by`: the member who passed on what this answers. */
+  readonly send: (to: PeerId, box: Bytes, by?: PeerId) => void;
   /** Whether a dial from this peer is answered; otherwise it is dropped unanswered. */
   readonly answers: (from: PeerId) => boolean;
   /** A ring, or the answer to one. */
   readonly heard: (from: PeerId, body: BoxBody) => void;
   /** Somebody dialled us and the connection stands. */
   readonly answered: (from: PeerId, connection: Connection) => void;
+  /** Somebody dialled us, and nothing came of it. */
+  readonly unanswered: (failure: Failure) => void;
+}
+
+/** Who dials us, and who passed it on. */
+interface Caller {
+  readonly from: PeerId;
+  readonly by: PeerId | undefined;
 }
 
 interface Open {
@@ -48,22 +57,25 @@ export class Dialer {
     this.#options = options;
   }
 
-  /** Dials a peer. Rejects with Failure `connection-failed`. */
-  dial(peer: PeerId): Promise<Connection> {
-    return this.#start(peer, randomBytes(16), true).connection;
+  /** Dials a peer. Rejects with Failure `connection-failed`, also when it is aborted, or `no-relay`. */
+  dial(peer: PeerId, abort?: AbortSignal): Promise<Connection> {
+    const dial = this.#start(peer, randomBytes(16));
+    abort?.addEventListener('abort', () => dial.abort());
+    return dial.connection;
   }
 
-  /** A box that came for us over the carrier, from whom the carrier says. */
-  handleBox(from: PeerId, box: Bytes): void {
+  /** A box that came for us over the carrier, from whom the carrier says. `by`: the member who passed it on, if one did. */
+  handleBox(from: PeerId, box: Bytes, by?: PeerId): void {
     const signal = openSignal(this.#options.sealKey, box);
     if (!signal || toBase64url(signal.to) !== this.#options.self || toBase64url(signal.from) !== from) return;
     const content = decodeBoxBody(signal.body);
     if (!content || signal.seq >= MAX_SEQ) return;
     if (content.kind === 'ring' || content.kind === 'door') {
-      this.#options.heard(from, content);
+      // Members have no need to ring.
+      if (by === undefined) this.#options.heard(from, content);
       return;
     }
-    const open = this.#open.get(toBase64url(signal.dial)) ?? this.#answer(from, signal.dial, content);
+    const open = this.#open.get(toBase64url(signal.dial)) ?? this.#answer({ from, by }, signal.dial, content);
     if (open?.peer !== from || open.seen.has(signal.seq)) return;
     open.seen.add(signal.seq);
     open.dial.handle(content);
@@ -78,36 +90,37 @@ export class Dialer {
     for (const { dial } of this.#open.values()) dial.abort();
   }
 
-  #answer(from: PeerId, id: Bytes, content: DialSignal): Open | undefined {
+  #answer({ from, by }: Caller, id: Bytes, content: DialSignal): Open | undefined {
     // Candidates may overtake their offer on a carrier without order; without the offer there is no dial to keep them for.
     if (content.kind !== 'offer' || !this.#options.answers(from)) return undefined;
     const answering = [...this.#open.values()].filter((open) => open.answering);
     // The same page dialling anew has given up on its earlier dial; and one peer cannot keep the others waiting.
     for (const open of answering) if (open.peer === from) open.dial.abort();
     if (answering.filter((open) => open.peer !== from).length >= MAX_ANSWERING) return undefined;
-    this.#start(from, id, false).connection.then(
+    this.#start(from, id, { by }).connection.then(
       (connection) => this.#options.answered(from, connection),
-      // The initiator is the one who waits for it and says that it failed.
-      () => undefined,
+      (error: unknown) => this.#options.unanswered(Failure.from(error)),
     );
     return this.#open.get(toBase64url(id));
   }
 
-  #send(peer: PeerId, dial: Bytes, seq: number, content: BoxBody): void {
+  #send(peer: PeerId, dial: Bytes, seq: number, content: BoxBody, by?: PeerId): void {
     const { sealKey, self, send } = this.#options;
     const [from, to] = [fromBase64url(self), fromBase64url(peer)];
     if (!from || !to) throw new Failure('internal', 'not a peer id');
-    send(peer, sealSignal(sealKey, { from, to, dial, seq, body: encodeBoxBody(content) }));
+    send(peer, sealSignal(sealKey, { from, to, dial, seq, body: encodeBoxBody(content) }), by);
   }
 
-  #start(peer: PeerId, id: Bytes, initiator: boolean): Dial {
+  /** `answering`: it was begun by the other side. */
+  #start(peer: PeerId, id: Bytes, answering?: Pick<Caller, 'by'>): Dial {
     const { ice, adopt } = this.#options;
+    const initiator = !answering;
     let seq = 0;
     const dial = new Dial({
       initiator,
       ice: ice(),
       adopt,
-      signal: (content) => this.#send(peer, id, seq++, content),
+      signal: (content) => this.#send(peer, id, seq++, content, answering?.by),
     });
     const key = toBase64url(id);
     const open: Open = { peer, dial, answering: !initiator, seen: new Set() };

@@ -2,7 +2,7 @@
 
 import { fromBase64url, toBase64url } from '../protocol/bytes.ts';
 import { Failure, type FailureCode } from '../protocol/failure.ts';
-import { parseFromServer, type FromClient, type FromServer, type Refusal } from '../protocol/signal.ts';
+import { parseFromServer, type FromClient, type FromServer, type Ice, type Refusal } from '../protocol/signal.ts';
 import type { Carrier, CarrierEvents, PeerId } from './carrier.ts';
 
 const FIRST_RETRY_MS = 500;
@@ -26,10 +26,15 @@ export interface Seat {
   readonly token: string;
 }
 
+export interface SignalingEvents extends CarrierEvents {
+  /** The STUN and TURN servers to use from now on; before `joined`, and again when credentials are renewed. */
+  ice(given: Ice | undefined): void;
+}
+
 export class SignalingServer implements Carrier {
   readonly #url: string;
   readonly #seat: Seat;
-  readonly #events: CarrierEvents;
+  readonly #events: SignalingEvents;
   #socket: WebSocket | undefined;
   #retryMs = FIRST_RETRY_MS;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -37,7 +42,7 @@ export class SignalingServer implements Carrier {
   #joined: () => void = () => undefined;
 
   /** Connects and joins at once. `url`: ws: or wss:. */
-  constructor(url: string, seat: Seat, events: CarrierEvents) {
+  constructor(url: string, seat: Seat, events: SignalingEvents) {
     this.#url = url;
     this.#seat = seat;
     this.#events = events;
@@ -87,7 +92,10 @@ export class SignalingServer implements Carrier {
       case 'joined':
         this.#retryMs = FIRST_RETRY_MS;
         this.#joined();
+        this.#events.ice(message.ice);
         return this.#events.joined(message.peers);
+      case 'ice':
+        return this.#events.ice(message.ice);
       case 'arrived':
         return this.#events.arrived(message.peer);
       case 'left':

@@ -8,6 +8,7 @@ import SimplePeer, { type Signal } from 'simple-peer/simplepeer.min.js';
 import type { Candidate, DialSignal } from '../protocol/dial-signal.ts';
 import { Failure } from '../protocol/failure.ts';
 import { CANDIDATE_DELAY_MS, DIAL_MS, MAX_CANDIDATES_PER_DIAL } from '../protocol/limits.ts';
+import { hidden, lookedAt } from './relay-only.ts';
 
 const OWN_CHANNEL_ID = 99;
 const CONTROL_ID = 100;
@@ -37,6 +38,7 @@ export class Connection extends PeerConnection {
 
 export interface DialOptions {
   readonly initiator: boolean;
+  /** With the policy `relay`, signals hold no address but relayed ones. */
   readonly ice: RTCConfiguration;
   readonly adopt: Adopt;
   /** Sends a signal to the other side. */
@@ -50,6 +52,9 @@ export class Dial {
   readonly #made: Connection;
   readonly #initiator: boolean;
   readonly #send: (signal: DialSignal) => void;
+  readonly #isHidden: boolean;
+  /** A candidate was sent. */
+  #isReachable = false;
   #candidates: Candidate[] = [];
   #collecting: ReturnType<typeof setTimeout> | undefined;
   #described = false;
@@ -57,7 +62,13 @@ export class Dial {
 
   constructor({ initiator, ice, adopt, signal }: DialOptions) {
     this.#initiator = initiator;
-    this.#send = signal;
+    this.#isHidden = ice.iceTransportPolicy === 'relay';
+    this.#send = (all) => {
+      const left = this.#isHidden ? hidden(all) : all;
+      if (!left) return;
+      this.#isReachable ||= left.kind === 'candidates';
+      signal(left);
+    };
     const made: Connection[] = [];
     class Reporting extends Connection {
       constructor(config: RTCConfiguration) {
@@ -82,7 +93,7 @@ export class Dial {
 
   #whenOpen(): Promise<Connection> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => fail(new Failure('connection-failed', 'timed out')), DIAL_MS);
+      const timer = setTimeout(() => fail(this.#unreached('timed out')), DIAL_MS);
       const fail = (failure: Failure) => {
         clearTimeout(timer);
         this.#peer.destroy();
@@ -102,6 +113,13 @@ export class Dial {
         fail(new Failure('connection-failed', 'closed'));
         this.#made.onover?.();
       });
+      // Without a relay there will be nothing to connect to, however long it is waited for.
+      this.#made.addEventListener('icegatheringstatechange', () => {
+        if (this.#isHidden && this.#made.iceGatheringState === 'complete') {
+          this.#flush();
+          if (!this.#isReachable) fail(this.#unreached('no relay'));
+        }
+      });
       // Nothing of ours ever travels there, and nobody adds channels or media to a connection.
       this.#peer.on('data', () => this.#peer.destroy());
       // Asked of the connection itself: simple-peer passes over a track that is in no stream.
@@ -109,8 +127,15 @@ export class Dial {
     });
   }
 
+  /** Whoever hides their address has to have a relay: then it is that which is missing. */
+  #unreached(detail: string): Failure {
+    return new Failure(this.#isHidden && !this.#isReachable ? 'no-relay' : 'connection-failed', detail);
+  }
+
   /** Takes one offer or answer (whichever this side waits for) and up to 32 candidates; drops everything else. */
-  handle(signal: DialSignal): void {
+  handle(all: DialSignal): void {
+    const signal = this.#isHidden ? lookedAt(all) : all;
+    if (!signal) return;
     if (signal.kind === 'candidates') {
       for (const candidate of signal.candidates) {
         if (this.#taken++ < MAX_CANDIDATES_PER_DIAL) this.#feed({ candidate });
@@ -150,10 +175,14 @@ export class Dial {
         sdpMid: candidate.sdpMid,
         sdpMLineIndex: candidate.sdpMLineIndex,
       });
-      this.#collecting ??= setTimeout(() => {
-        this.#collecting = undefined;
-        this.#send({ kind: 'candidates', candidates: this.#candidates.splice(0, MAX_CANDIDATES_PER_DIAL) });
-      }, CANDIDATE_DELAY_MS);
+      this.#collecting ??= setTimeout(() => this.#flush(), CANDIDATE_DELAY_MS);
     }
+  }
+
+  #flush(): void {
+    clearTimeout(this.#collecting);
+    this.#collecting = undefined;
+    const candidates = this.#candidates.splice(0, MAX_CANDIDATES_PER_DIAL);
+    if (candidates.length) this.#send({ kind: 'candidates', candidates });
   }
 }

@@ -29,12 +29,13 @@ describe('what is kept', () => {
     const { store, people } = await opened();
     await people.setOwnName('Alice');
     await people.setAutoAdmitVerified(true);
+    await people.setRelayOnly(true);
     await people.met('bob', 'Bob');
     await people.verify('carol', 'Carol');
     await people.block('mallory', 'Mallory');
     await people.rename('bob', 'Bobby');
     const again = await Acquaintances.open(store, 'Calm Heron');
-    expect([again.ownName, again.autoAdmitVerified]).toEqual(['Alice', true]);
+    expect([again.ownName, again.autoAdmitVerified, again.relayOnly]).toEqual(['Alice', true, true]);
     expect(again.known).toEqual([
       { key: 'carol', name: 'Carol', petname: '', state: 'verified' },
       { key: 'mallory', name: 'Mallory', petname: '', state: 'blocked' },
@@ -46,8 +47,9 @@ describe('what is kept', () => {
 
   test('is nothing until somebody is met, and the name is the one handed in', async () => {
     const { store, people } = await opened();
-    expect([people.ownName, people.autoAdmitVerified, people.known, store.kept]).toEqual([
+    expect([people.ownName, people.autoAdmitVerified, people.relayOnly, people.known, store.kept]).toEqual([
       'Brave Otter',
+      false,
       false,
       [],
       undefined,

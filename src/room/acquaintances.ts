@@ -9,6 +9,8 @@ export interface Memory {
   readonly ownName: string;
   /** Verified people come in without my let-in. */
   readonly autoAdmitVerified: boolean;
+  /** Connections go through a relay and no other way, so that others do not see my address. */
+  readonly relayOnly: boolean;
   readonly known: readonly Known[];
 }
 
@@ -32,7 +34,7 @@ export class Acquaintances {
   /** `name`: what to be called at first. */
   static async open(store: MemoryStore, name: string): Promise<Acquaintances> {
     const kept = await store.load().catch(() => undefined);
-    return new Acquaintances(store, kept ?? { ownName: name, autoAdmitVerified: false, known: [] });
+    return new Acquaintances(store, kept ?? { ownName: name, autoAdmitVerified: false, relayOnly: false, known: [] });
   }
 
   get ownName(): string {
@@ -41,6 +43,10 @@ export class Acquaintances {
 
   get autoAdmitVerified(): boolean {
     return this.#memory.autoAdmitVerified;
+  }
+
+  get relayOnly(): boolean {
+    return this.#memory.relayOnly;
   }
 
   get known(): readonly Known[] {
@@ -62,6 +68,10 @@ export class Acquaintances {
 
   setAutoAdmitVerified(on: boolean): Promise<void> {
     return this.#save({ autoAdmitVerified: on });
+  }
+
+  setRelayOnly(on: boolean): Promise<void> {
+    return this.#save({ relayOnly: on });
   }
 
   /** Somebody was linked: their key and name are remembered, their standing stays. */

@@ -43,8 +43,10 @@ export interface MeetingOptions {
   readonly membership: Membership;
   readonly isBlocked: (key: string) => boolean;
   readonly now: () => number;
-  readonly dial: (peer: PeerId) => Promise<Connection>;
+  readonly dial: (peer: PeerId, abort: AbortSignal) => Promise<Connection>;
   readonly say: (peer: PeerId, body: BoxBody) => void;
+  /** Whether somebody could be dialled whom the carrier does not say is there: a member may pass it on. */
+  readonly reaches: (peer: PeerId) => boolean;
 }
 
 export interface MeetingEvents {

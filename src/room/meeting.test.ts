@@ -708,6 +708,79 @@ describe('right after the handshake', () => {
   });
 });
 
+describe('without the server', () => {
+  /** Alice and Bob inside; Carol knocks, and then nobody has a server any more, or Bob has none from before. */
+  async function carolKnocks({ bobIsSeen }: { bobIsSeen: boolean }) {
+    const { street, alice } = await aliceAtHome();
+    street.passesOn = true;
+    const [bob, carol] = [street.page('Bob', { seed: 2 }), street.page('Carol', { seed: 3 })];
+    await street.join(bob);
+    await letIn(alice, bob);
+    await street.join(carol);
+    if (!bobIsSeen) await street.loseServer(bob);
+    street.dialled.length = 0;
+    return { street, alice, bob, carol };
+  }
+
+  test.each([true, false])('members come together through who is linked with both (seen before: %j)', async (seen) => {
+    const { street, alice, bob, carol } = await carolKnocks({ bobIsSeen: seen });
+    await letIn(alice, carol);
+    expect(street.dialled).toEqual(['Carol Bob']);
+    expectLinked(bob, carol);
+  });
+
+  test('who was once a member and is gone is asked for twice, nobody is told, and a new link is worth another try', async () => {
+    const { street, alice, bob, carol } = await carolKnocks({ bobIsSeen: false });
+    street.pages.delete(bob.peer);
+    await letIn(alice, carol);
+    await pass(10 * DIAL_MS);
+    expect(street.dialled).toEqual(['Carol nobody', 'Carol nobody']);
+    expect(carol.told.filter((line) => line.startsWith('failed'))).toEqual([]);
+    const dave = street.page('Dave', { seed: 4 });
+    await street.join(dave);
+    await letIn(alice, dave);
+    await pass(10 * DIAL_MS);
+    expect(street.dialled.filter((line) => line === 'Carol nobody')).toHaveLength(4);
+  });
+
+  test('many who are gone are asked for four at a time', async () => {
+    const { street, alice } = await aliceAtHome();
+    street.passesOn = true;
+    const gone = Array.from({ length: 10 }, (_, i) => street.page(`Nr ${i}`, { seed: 10 + i }));
+    for (const { key, name, peer } of gone) await alice.membership.admit({ key: key.text, name, peerId: peer });
+    const carol = street.page('Carol', { seed: 3 });
+    await street.join(carol);
+    await letIn(alice, carol);
+    const toNobody = () => street.dialled.filter((line) => line === 'Carol nobody').length;
+    expect(toNobody()).toBe(4);
+    await pass(10 * DIAL_MS);
+    expect(toNobody()).toBe(20);
+    expect(carol.told.filter((line) => line.startsWith('failed'))).toEqual([]);
+  });
+
+  test('who comes back to the server is dialled there, though a dial in a link is under way', async () => {
+    const { street, alice, bob, carol } = await carolKnocks({ bobIsSeen: false });
+    street.pages.delete(bob.peer);
+    await letIn(alice, carol);
+    expect(street.dialled).toEqual(['Carol nobody']);
+    const again = await reopened(street, bob, { seed: 2 });
+    await street.join(again);
+    await pass(2_000);
+    expectLinked(again, carol);
+  });
+
+  test('a link that broke is made anew through somebody else', async () => {
+    const { street, alice, bob, carol } = await allInside();
+    street.passesOn = true;
+    for (const page of [alice, bob, carol]) await street.loseServer(page);
+    carol.linkTo(alice).link.fail(new Failure('peer-gone'));
+    alice.linkTo(carol).link.fail(new Failure('peer-gone'));
+    await pass(2_000);
+    expect(street.dialled).toEqual(['Carol Alice']);
+    expectLinked(alice, carol);
+  });
+});
+
 test('a page that is closed says goodbye to everybody, and nothing more happens', async () => {
   const { street, alice, bob, carol } = await allInside();
   carol.meeting.close();

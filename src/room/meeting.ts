@@ -12,6 +12,7 @@ import { ownCertificate, theirCertificate } from '../link/certificate.ts';
 import { Link } from '../link/link.ts';
 import { sessionOf } from '../link/session.ts';
 import type { PeerId } from '../rendezvous/carrier.ts';
+import type { Way } from '../rendezvous/in-link.ts';
 import type { Connection } from '../rendezvous/simple-peer.ts';
 import { Greeting } from './greeting.ts';
 import type { Guest, MeetingEvents, MeetingOptions } from './guest.ts';
@@ -27,6 +28,9 @@ const DIALS_BEFORE_TOLD = 3;
 /** Whoever answers and is not who is expected is not asked for ever. */
 const MAX_REFUSALS = 3;
 const REDIAL_SLOWLY_MS = 2_000;
+/** Nobody says whether whom only members could reach is there at all. */
+const MAX_BLIND_DIALS = 2;
+const MAX_BLIND_AT_ONCE = 4;
 const GOODBYE_MS = 1_000;
 
 export class Meeting {
@@ -40,6 +44,8 @@ export class Meeting {
   /** Peer ids that are being dialled or shaken hands with. */
   readonly #meeting = new Set<PeerId>();
   readonly #dials = new Map<PeerId, number>();
+  /** Dials under way to somebody whom the carrier did not say is there. */
+  readonly #blind = new Map<PeerId, AbortController>();
   /** Dials that ended in anything but no connection. */
   readonly #refusals = new Map<PeerId, number>();
   /** Peers that are to be met anew in a moment. */
@@ -59,6 +65,9 @@ export class Meeting {
         this.#dials.delete(guest.peer);
         this.#refusals.delete(guest.peer);
         events.ready(guest);
+        // A new way to others.
+        for (const peer of this.#absent) this.#dials.delete(peer);
+        this.#meetAbsent();
       },
       turnedAway: (code) => {
         this.#resting = true;
@@ -77,6 +86,15 @@ export class Meeting {
     return [...this.#guests.values()];
   }
 
+  /** The links over which others can be reached: the host's first, for everybody has one to them. */
+  get ways(): readonly Way[] {
+    const host = this.#options.membership.roster?.members[0]?.key;
+    return this.guests
+      .filter(({ ready }) => ready)
+      .sort((a, b) => Number(b.key === host) - Number(a.key === host))
+      .map(({ peer, link }) => ({ peer, send: (relayed) => link.send({ type: 'relay', ...relayed }) }));
+  }
+
   isPresent(peer: PeerId): boolean {
     return this.#present.has(peer);
   }
@@ -91,6 +109,8 @@ export class Meeting {
     this.#present.add(peer);
     this.#dials.delete(peer);
     this.#refusals.delete(peer);
+    // It asks where nobody answered: the next one asks the carrier.
+    this.#blind.get(peer)?.abort();
     this.#meet(peer);
   }
 
@@ -136,6 +156,7 @@ export class Meeting {
   rosterChanged(): void {
     this.greeting.rosterChanged();
     for (const peer of this.#present) this.#meet(peer);
+    this.#meetAbsent();
   }
 
   close(): void {
@@ -155,6 +176,24 @@ export class Meeting {
 
   #ringAll(): void {
     for (const peer of this.#present) this.#meet(peer);
+  }
+
+  /** Members who are not linked and whom the carrier does not say are there. */
+  get #absent(): PeerId[] {
+    const members = this.#options.membership.roster?.members ?? [];
+    return members.flatMap(({ key, peerId }) =>
+      this.#present.has(peerId) || this.#guests.has(key) || peerId === this.#options.self ? [] : [peerId],
+    );
+  }
+
+  /** They may be there all the same: somebody linked with both can pass a dial on. */
+  #meetAbsent(): void {
+    for (const peer of this.#absent) if (this.#isWorthABlindDial(peer)) this.#meet(peer);
+  }
+
+  #isWorthABlindDial(peer: PeerId): boolean {
+    const isTried = (this.#dials.get(peer) ?? 0) >= MAX_BLIND_DIALS;
+    return !isTried && this.#blind.size < MAX_BLIND_AT_ONCE && this.#options.reaches(peer);
   }
 
   /** Rings at, or dials, somebody who is there. */
@@ -192,11 +231,15 @@ export class Meeting {
     this.#dials.set(peer, dials + 1);
     this.#meeting.add(peer);
     this.#events.changed();
+    const abort = new AbortController();
+    if (!this.#present.has(peer)) this.#blind.set(peer, abort);
     try {
-      const connection = await this.#options.dial(peer);
+      const connection = await this.#options.dial(peer, abort.signal);
+      this.#blind.delete(peer);
       this.#meeting.delete(peer);
       await this.#prove(peer, connection, true);
     } catch (error) {
+      this.#blind.delete(peer);
       this.#meeting.delete(peer);
       this.#dialFailed(peer, Failure.from(error, 'connection-failed'));
     }
@@ -205,10 +248,16 @@ export class Meeting {
   #dialFailed(peer: PeerId, failure: Failure): void {
     if (this.#over) return;
     const dials = this.#dials.get(peer) ?? 0;
-    if (failure.code !== 'connection-failed') this.#refusals.set(peer, this.#refusedBy(peer) + 1);
-    const again = failure.code === 'connection-failed' && this.#present.has(peer);
+    const unconnected = failure.code === 'connection-failed' || failure.code === 'no-relay';
+    if (!unconnected) this.#refusals.set(peer, this.#refusedBy(peer) + 1);
+    const isPresent = this.#present.has(peer);
+    const again = unconnected && (isPresent || this.#isWorthABlindDial(peer));
     if (again) this.#meetAgain(peer, dials < DIALS_BEFORE_TOLD ? REDIAL_MS : REDIAL_SLOWLY_MS);
-    if (!again || dials === DIALS_BEFORE_TOLD) this.#events.failed(peer, failure);
+    // That somebody whom nobody says is there did not answer is no news.
+    const isNews = isPresent || !unconnected || !this.#options.reaches(peer);
+    if (isNews && (!again || dials === DIALS_BEFORE_TOLD)) this.#events.failed(peer, failure);
+    // There is room for somebody else.
+    if (!isPresent) this.#meetAbsent();
   }
 
   #refusedBy(peer: PeerId): number {

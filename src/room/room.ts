@@ -8,12 +8,14 @@ import { sasOf } from '../identity/sas.ts';
 import { theirCertificate } from '../link/certificate.ts';
 import { LaneCount } from '../link/lane-count.ts';
 import { Lanes, maxMessageBytes } from '../link/lanes.ts';
-import { wayOf } from '../link/path.ts';
+import { watchWay } from '../link/path.ts';
 import { equal, toBase64url, type Bytes } from '../protocol/bytes.ts';
 import { Failure } from '../protocol/failure.ts';
 import { DEFAULT_EXPIRY_SECONDS } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
-import type { Carrier, CarrierEvents } from '../rendezvous/carrier.ts';
+import type { CarrierEvents, PeerId } from '../rendezvous/carrier.ts';
+import { Carriers } from '../rendezvous/carriers.ts';
+import type { Connection } from '../rendezvous/simple-peer.ts';
 import type { Seat } from '../rendezvous/signaling-server.ts';
 import type { Activity } from './activity.ts';
 import type { PersonChannel } from './channel.ts';
@@ -54,7 +56,7 @@ export class Room {
   /** Somebody was here: whoever is lost is spoken of by name, and nobody is rung at. */
   #hadCompany = false;
   #state: RoomState = 'opening';
-  #carrier: Carrier | undefined;
+  #carriers: Carriers | undefined;
   #dialer: Dialing | undefined;
   #membership: Membership | undefined;
   #meeting: Meeting | undefined;
@@ -106,8 +108,9 @@ export class Room {
         doorName: () => this.#rules.doorName,
         isBlocked: (theirs) => this.#isBlocked(theirs),
         now: () => this.#outside.now(),
-        dial: (peer) => this.#dialer?.dial(peer) ?? Promise.reject(new Failure('connection-failed')),
+        dial: (peer, abort) => this.#dial(peer, abort),
         say: (peer, body) => this.#dialer?.say(peer, body),
+        reaches: (peer) => this.#carriers?.reaches(peer) ?? false,
       },
       this.#meetingEvents(),
     );
@@ -120,17 +123,27 @@ export class Room {
       ice: this.#ice,
       adopt: this.#adopt,
       release: (lane) => this.#outside.engine.close(lane),
-      send: (to, box) => this.#carrier?.send(to, box),
+      send: (to, box, by) => this.#carriers?.send(to, box, by),
       answers: (from) => meeting.answers(from),
       heard: (from, body) => meeting.heard(from, body),
       answered: (from, connection) => meeting.answered(from, connection),
+      // The initiator is the one who waits for it and says that it failed, but for what they cannot know.
+      unanswered: ({ code }) => code === 'no-relay' && this.#outside.tell({ code, about: '' }),
     });
     this.#ticking = setInterval(() => {
       this.#noticeSilence();
       this.#keepLanes();
       if (this.#incoming.moving || this.#outgoing.moving) this.#changed();
     }, TICK_MS);
-    this.#carrier = this.#outside.openCarrier({ room: this.#roomId, ...this.#self }, this.#carrierEvents());
+    this.#carriers = new Carriers(
+      {
+        openServer: (events) => this.#outside.openCarrier({ room: this.#roomId, ...this.#self }, events),
+        self: this.#self.peer,
+        ways: () => meeting.ways,
+        isMember: (peer) => membership.memberAt(peer) !== undefined,
+      },
+      this.#carrierEvents(),
+    );
     this.#changed();
   }
 
@@ -139,7 +152,7 @@ export class Room {
     if (this.#over) return;
     this.#state = 'closed';
     clearInterval(this.#ticking);
-    this.#carrier?.close();
+    this.#carriers?.close();
     this.#meeting?.close();
     this.#dialer?.close();
     this.#incoming.close();
@@ -351,6 +364,17 @@ export class Room {
     if (this.#outside.now() - this.#waitingSince >= NO_ANSWER_MS) this.#outside.tell({ code: 'no-answer', about: '' });
   }
 
+  async #dial(peer: PeerId, abort: AbortSignal): Promise<Connection> {
+    try {
+      if (!this.#dialer) throw new Failure('connection-failed', 'not open');
+      return await this.#dialer.dial(peer, abort);
+    } catch (error) {
+      // One that was given up says nothing of the way it took.
+      if (!abort.aborted) this.#carriers?.failed(peer);
+      throw error;
+    }
+  }
+
   async #openHosted(membership: Membership): Promise<void> {
     const hosted = await this.#outside.loadHosted(this.#roomId).catch(() => undefined);
     const now = this.#outside.clock();
@@ -386,7 +410,7 @@ export class Room {
       },
       arrived: (peer) => this.#act(() => this.#meeting?.arrived(peer)),
       left: (peer) => this.#act(() => this.#meeting?.left(peer)),
-      box: (from, box) => this.#dialer?.handleBox(from, box),
+      box: (from, box, by) => this.#dialer?.handleBox(from, box, by),
       lost: () => {
         this.#outside.tell({ code: 'no-signaling', about: '' });
         this.#changed();
@@ -418,7 +442,8 @@ export class Room {
       closed: (guest, failure) => this.#closed(guest, failure),
       failed: (peer, { code }) => {
         const member = this.#membership?.memberAt(peer);
-        this.#outside.tell({ code, about: member ? this.#label(member.key) : this.#door });
+        const about = member ? this.#label(member.key) : this.#door;
+        this.#outside.tell({ code, about: code === 'no-relay' ? '' : about });
         this.#changed();
       },
       conflict: () => this.#outside.tell({ code: 'roster-conflict', about: '' }),
@@ -451,6 +476,7 @@ export class Room {
       ...{ path: 'direct', rttMs: undefined, sas: [] },
     };
     void this.#people?.add(guest, linked).then(() => this.#changed());
+    this.#outside.untell('no-relay');
     for (const code of ['peer-gone', 'connection-failed', 'authentication-failed', 'turned-away'] as const) {
       this.#outside.untell(code, this.#label(key));
     }
@@ -462,10 +488,9 @@ export class Room {
       // The host's files go with the let-in; anybody else is asked about a later arrival.
       .then(() => (this.#isHost ? this.#outgoing.offerTo(key) : undefined))
       .then(() => this.#changed());
-    void Promise.all([wayOf(connection), sasOf(th)]).then(([way, sas]) => {
-      Object.assign(linked, way, { sas });
-      this.#changed();
-    });
+    const learned = (more: Partial<Linked>) => this.#act(() => Object.assign(linked, more));
+    watchWay(connection, learned);
+    void sasOf(th).then((sas) => learned({ sas }));
     this.#changed();
   }
 
@@ -489,6 +514,7 @@ export class Room {
     const { channel, lanes } = linked;
     try {
       if (message.type === 'lane') lanes.handle(message);
+      else if (message.type === 'relay') this.#carriers?.handle(guest, message);
       else hearOfFiles({ incoming: this.#incoming, outgoing: this.#outgoing }, channel, message, hash);
     } catch (error) {
       guest.link.fail(Failure.from(error));

@@ -27,8 +27,8 @@ export interface Told {
 
 /** The part of a dialer the room uses. */
 export interface Dialing {
-  dial(peer: PeerId): Promise<Connection>;
-  handleBox(from: PeerId, box: Bytes): void;
+  dial(peer: PeerId, abort?: AbortSignal): Promise<Connection>;
+  handleBox(from: PeerId, box: Bytes, by?: PeerId): void;
   say(peer: PeerId, body: BoxBody): void;
   close(): void;
 }

@@ -33,7 +33,13 @@ const known = v.strictObject({
   petname: v.string(),
   state: v.picklist(['known', 'verified', 'blocked']),
 });
-const memory = v.strictObject({ ownName: v.string(), autoAdmitVerified: v.boolean(), known: v.array(known) });
+const memory = v.strictObject({
+  ownName: v.string(),
+  autoAdmitVerified: v.boolean(),
+  // Left out by earlier versions, whose people are not to be forgotten for it.
+  relayOnly: v.optional(v.boolean(), false),
+  known: v.array(known),
+});
 const hosted = v.strictObject({
   roster: bytes,
   rules: v.strictObject({ anyone: v.boolean(), oneTime: v.boolean(), doorName: v.string() }),
@@ -66,7 +72,7 @@ export const keyStore: KeyStore = {
 /** What a person set and whom they know. */
 export const memoryStore = {
   load: () => read(MEMORY, memory),
-  save: (value: { ownName: string; autoAdmitVerified: boolean; known: readonly Known[] }) =>
+  save: (value: { ownName: string; autoAdmitVerified: boolean; relayOnly: boolean; known: readonly Known[] }) =>
     set(MEMORY, value, store()),
 };
 

@@ -70,6 +70,7 @@ export const unsignedMessage: fc.Arbitrary<UnsignedMessage> = fc.oneof(
       fc.record({ kind: fc.constantFrom('offer' as const, 'answer' as const), sdp: fc.constant('v=0') }),
     ),
   }),
+  fc.record({ type: fc.constant('relay' as const), to: id, from: id, box: bytes(1, 60).map(toBase64url) }),
   fc.constant({ type: 'bye' as const }),
 );
 

@@ -6,6 +6,7 @@ import type { ControlChannel } from '../link/link.ts';
 
 export class MemoryControlChannel implements ControlChannel {
   readyState = 'open';
+  bufferedAmount = 0;
   onmessage: ControlChannel['onmessage'] = null;
   onclose: ControlChannel['onclose'] = null;
   /** Everything that was sent here, as it went over the wire. */

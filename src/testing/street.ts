@@ -106,8 +106,9 @@ export class Page {
         } as unknown as RTCCertificate,
         isBlocked: (theirs) => this.blocked.has(theirs),
         now: () => Date.now(),
-        dial: (to) => street.dial(this, to),
+        dial: (to, abort) => street.dial(this, to, abort),
         say: (to, body) => street.say(this.peer, to, body),
+        reaches: (to) => street.passesOn && this.meeting.ways.some(({ peer: other }) => other !== to),
       },
       {
         ready: (guest) => told.push(`ready ${who(guest)}`),
@@ -148,6 +149,8 @@ export class Street {
   /** Who dialled whom, whether or not anybody answered. */
   readonly dialled: string[] = [];
   readonly connections: FakeConnection[] = [];
+  /** Members pass dials on to each other. */
+  passesOn = false;
 
   page(name: string, options: PageOptions): Page {
     return new Page(this, name, options);
@@ -172,19 +175,28 @@ export class Street {
     await settle();
   }
 
+  /** A tab is out of the server's reach, or the server out of its: its links stand, and its seat is gone. */
+  async loseServer(page: Page): Promise<void> {
+    for (const other of this.pages.values()) if (other !== page) other.meeting.left(page.peer);
+    await settle();
+  }
+
   say(from: PeerId, to: PeerId, body: BoxBody): void {
     const target = this.pages.get(to);
     this.said.push(`${this.pages.get(from)?.name ?? 'nobody'} ${body.kind} ${target?.name ?? 'nobody'}`);
     queueMicrotask(() => target?.meeting.heard(from, body));
   }
 
-  async dial(from: Page, to: PeerId): Promise<Connection> {
+  async dial(from: Page, to: PeerId, abort: AbortSignal): Promise<Connection> {
     const target = this.pages.get(to);
     this.dialled.push(`${from.name} ${target?.name ?? 'nobody'}`);
     await Promise.resolve();
     if (!target || !(target.answersAll || target.meeting.answers(from.peer))) {
       // Nobody says no: a dial that is not answered ends by itself.
-      await new Promise((resolve) => setTimeout(resolve, DIAL_MS));
+      await new Promise((resolve) => {
+        setTimeout(resolve, DIAL_MS);
+        abort.addEventListener('abort', resolve);
+      });
       throw new Failure('connection-failed', 'timed out');
     }
     const [mine, theirs] = this.wire(from, target);

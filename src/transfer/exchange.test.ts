@@ -72,6 +72,7 @@ const unsigned: Record<
   resume: ['resume'],
   failed: ['failed'],
   lane: ['lane offer', 'lane answer', 'lane candidates', 'lane ready'],
+  relay: ['relay'],
   bye: ['bye'],
 };
 

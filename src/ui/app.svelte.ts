@@ -15,7 +15,7 @@ import { fromBase64url, randomBytes, toBase64url } from '../protocol/bytes.ts';
 import { Failure, type FailureCode } from '../protocol/failure.ts';
 import { MAX_DENY_LIST_BYTES, parseDenyList } from '../safety/deny-list.ts';
 import { MAX_SNIPPET_BYTES } from '../protocol/limits.ts';
-import { SIGNAL_PATH } from '../protocol/signal.ts';
+import { SIGNAL_PATH, type Ice } from '../protocol/signal.ts';
 import { Dialer } from '../rendezvous/dialer.ts';
 import { iceConfiguration, newCertificate } from '../rendezvous/ice.ts';
 import { SignalingServer } from '../rendezvous/signaling-server.ts';
@@ -72,6 +72,8 @@ export class App {
   remembered = $state(0);
   /** How many files are on the list of those that are not wanted here. */
   denied = $state(0);
+  /** Whether the server of this room has a relay to go through; undefined until it said so. */
+  hasRelay = $state<boolean | undefined>();
   /** Files may be chosen before the key is there: a room waits for it. */
   #identity: Promise<void> = Promise.resolve();
   #key: OwnKey | undefined;
@@ -79,6 +81,8 @@ export class App {
   #wanted: [TabRoom, RoomLink] | undefined;
   #room: Room | undefined;
   #tab: TabRoom | undefined;
+  /** What the signaling server named, and with it credentials. */
+  #ice: Ice | undefined;
   readonly #activity = new ActivityWriter();
   readonly #journal = openJournal(() => Date.now());
   #engine: TransferWorker | undefined;
@@ -150,6 +154,23 @@ export class App {
     if (this.acquaintances) await change(this.acquaintances);
     this.remembered++;
     this.#draw();
+  }
+
+  async setRelayOnly(on: boolean): Promise<void> {
+    await this.remember((acquaintances) => acquaintances.setRelayOnly(on));
+    this.#noticeRelay();
+  }
+
+  #iceNamed(given: Ice | undefined): void {
+    this.#ice = given;
+    this.hasRelay = given?.turn !== undefined;
+    this.#noticeRelay();
+  }
+
+  /** Whoever hides their address and cannot be reached hears of it before they wait for somebody. */
+  #noticeRelay(): void {
+    if (this.acquaintances?.relayOnly && this.hasRelay === false) this.tell({ code: 'no-relay', about: '' });
+    else this.untell('no-relay');
   }
 
   /** The page may be gone in a moment. */
@@ -428,9 +449,10 @@ export class App {
         key,
         acquaintances,
         journal: this.#journal,
-        ice: iceConfiguration,
+        ice: () => iceConfiguration(this.#ice, acquaintances.relayOnly),
         newCertificate,
-        openCarrier: (seat, events) => new SignalingServer(signalingUrl(), seat, events),
+        openCarrier: (seat, events) =>
+          new SignalingServer(signalingUrl(), seat, { ...events, ice: (given) => this.#iceNamed(given) }),
         openDialer: (options) => new Dialer(options),
         dialLane: (options) => new Dial(options),
         loadHosted: (id) => hostedRooms.load(id),

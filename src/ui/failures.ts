@@ -77,6 +77,10 @@ export const sentences: Record<FailureCode, Sentence> = {
     (about) => `No direct connection to ${whom(about)} came about.`,
     'A firewall may be blocking it. Try another network on one side, a phone hotspot for example.',
   ),
+  'no-relay': alert(
+    'Your address stays hidden, but there is no relay to hide it behind.',
+    'So nobody can be connected to you. Try again later, or stop hiding your address, under “This device”.',
+  ),
   'peer-gone': status((about) => `${whom(about)} is out of reach.`, 'What was cut off goes on when they are back.'),
   protocol: alert(
     (about) => `${whom(about)} sent something that makes no sense, so the connection was closed.`,
