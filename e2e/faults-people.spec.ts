@@ -68,9 +68,20 @@ test('either side pauses, both see who did, others pass, and it goes on when nei
     await expect(theirs).toContainText(there);
   };
   await both('paused', /% · .+ paused this/, /% · paused/);
-  const before = await alice.outgoing('film.mp4').getByTestId('progress').getAttribute('aria-valuenow');
+  const progress = () => alice.outgoing('film.mp4').getByTestId('progress').getAttribute('aria-valuenow');
+  let before: string | null = null;
+  // What went out before the pause is told with the next report.
+  await expect
+    .poll(
+      async () => {
+        const last = before;
+        return (before = await progress()) === last;
+      },
+      { intervals: [1_000] },
+    )
+    .toBe(true);
   await goesOn({ alice, bob, makeFile });
-  expect(await alice.outgoing('film.mp4').getByTestId('progress').getAttribute('aria-valuenow')).toBe(before);
+  expect(await progress()).toBe(before);
   await mine.getByTestId('pause').click();
   await both('paused', /paused by both of you/, /paused by both of you/);
   await theirs.getByTestId('resume').click();
