@@ -12,6 +12,9 @@ import { Dial, type Adopt, type Connection } from './simple-peer.ts';
 
 /** Dials from others that are under way at once. */
 const MAX_ANSWERING = MAX_UNAUTHENTICATED;
+/** Dials one member may pass on to us in a while: a connection each, and there are not so many others. */
+const MAX_PASSED_ON = 16;
+const PASSED_ON_MS = 10_000;
 /** An offer, an answer or candidates: no dial needs more numbers. */
 const MAX_SEQ = 64;
 const LATE_SIGNALS_MS = 30_000;
@@ -29,8 +32,8 @@ export interface DialerOptions {
   readonly answers: (from: PeerId) => boolean;
   /** A ring, or the answer to one. */
   readonly heard: (from: PeerId, body: BoxBody) => void;
-  /** Somebody dialled us and the connection stands. */
-  readonly answered: (from: PeerId, connection: Connection) => void;
+  /** Somebody dialled us and the connection stands. `by`: the member who passed it on; whether it is from who it says is to be proved. */
+  readonly answered: (from: PeerId, connection: Connection, by?: PeerId) => void;
   /** Somebody dialled us, and nothing came of it. */
   readonly unanswered: (failure: Failure) => void;
 }
@@ -43,6 +46,7 @@ interface Caller {
 
 interface Open {
   readonly peer: PeerId;
+  readonly by: PeerId | undefined;
   readonly dial: Dial;
   /** Being answered and not yet connected: only so many at once. */
   answering: boolean;
@@ -52,6 +56,8 @@ interface Open {
 export class Dialer {
   readonly #options: DialerOptions;
   readonly #open = new Map<string, Open>();
+  /** How many dials each member passed on of late. */
+  readonly #passedOn = new Map<PeerId, number>();
 
   constructor(options: DialerOptions) {
     this.#options = options;
@@ -93,15 +99,24 @@ export class Dialer {
   #answer({ from, by }: Caller, id: Bytes, content: DialSignal): Open | undefined {
     // Candidates may overtake their offer on a carrier without order; without the offer there is no dial to keep them for.
     if (content.kind !== 'offer' || !this.#options.answers(from)) return undefined;
-    const answering = [...this.#open.values()].filter((open) => open.answering);
+    // Whoever passes dials on could have made them up: they count for themselves, and end nobody else's.
+    const answering = [...this.#open.values()].filter((open) => open.answering && open.by === by);
     // The same page dialling anew has given up on its earlier dial; and one peer cannot keep the others waiting.
     for (const open of answering) if (open.peer === from) open.dial.abort();
     if (answering.filter((open) => open.peer !== from).length >= MAX_ANSWERING) return undefined;
+    if (by !== undefined && !this.#mayPassOn(by)) return undefined;
     this.#start(from, id, { by }).connection.then(
-      (connection) => this.#options.answered(from, connection),
+      (connection) => this.#options.answered(from, connection, by),
       (error: unknown) => this.#options.unanswered(Failure.from(error)),
     );
     return this.#open.get(toBase64url(id));
+  }
+
+  #mayPassOn(by: PeerId): boolean {
+    const passed = this.#passedOn.get(by) ?? 0;
+    if (passed === 0) setTimeout(() => this.#passedOn.delete(by), PASSED_ON_MS);
+    this.#passedOn.set(by, passed + 1);
+    return passed < MAX_PASSED_ON;
   }
 
   #send(peer: PeerId, dial: Bytes, seq: number, content: BoxBody, by?: PeerId): void {
@@ -123,7 +138,7 @@ export class Dialer {
       signal: (content) => this.#send(peer, id, seq++, content, answering?.by),
     });
     const key = toBase64url(id);
-    const open: Open = { peer, dial, answering: !initiator, seen: new Set() };
+    const open: Open = { peer, by: answering?.by, dial, answering: !initiator, seen: new Set() };
     const forget = () => this.#open.delete(key);
     this.#open.set(key, open);
     dial.connection.then(

@@ -4,7 +4,7 @@ import type { FailureCode } from '../protocol/failure.ts';
 import { MIN_PIECE_BYTES } from '../protocol/limits.ts';
 import type { OfferedFile } from '../protocol/messages.ts';
 import { safePath, splitExtension, uniqueName } from '../safety/file-name.ts';
-import { nameWarning, riskOf, type Verdict } from '../safety/file-type.ts';
+import { nameWarning, riskOf, SEVERITY, type Verdict } from '../safety/file-type.ts';
 import type { FileFacts } from '../storage/journal.ts';
 import type { Transfer } from '../transfer/client.ts';
 import { RateMeter } from '../transfer/rate.ts';
@@ -31,9 +31,10 @@ export interface Incoming {
   readonly name: string;
   /** What its name says, found out once, as there may be thousands and every look asks; and its first bytes, once here. */
   named: Pick<IncomingView, 'stem' | 'extension' | 'risk' | 'warning'>;
-  /** Its first bytes belie its name: nobody has said yes to that yet, or somebody has. */
+  /** Its first bytes belie its name, and nobody has said yes to that. */
   doubted: boolean;
-  toldSo: boolean;
+  /** What was said of its first bytes when somebody said yes to them. */
+  agreedTo: string | undefined;
   /** Whole, and being looked through. */
   scanning: boolean;
   /** What was found in it. */
@@ -70,6 +71,16 @@ export const isOpen = (file: Incoming) => file.state === 'offered' || isMoving(f
 export const isOver = ({ state, undo }: Incoming) =>
   state === 'withdrawn' || state === 'failed' || (state === 'declined' && !undo);
 
+/** What a name and a declared type say. */
+export function namedBy(name: string, isFolder: boolean, type: string): Incoming['named'] {
+  if (isFolder) return { stem: name, extension: '', risk: 'ordinary', warning: '' };
+  return { ...splitExtension(name), risk: riskOf(name, type), warning: nameWarning(name, type) };
+}
+
+export function worseOf(one: Incoming['named'], other: Incoming['named']): Incoming['named'] {
+  return SEVERITY[other.risk] > SEVERITY[one.risk] ? other : one;
+}
+
 /** As it was just offered by `peer` in the offer of this hash, under a name that is not among `names` and joins them. */
 export function newIncoming(
   id: string,
@@ -83,11 +94,6 @@ export function newIncoming(
   const isFolder = offered.size === 0 && /[/\\]$/u.test(offered.path);
   // Folders of one name may lie in many places; it is files that are saved side by side.
   const name = isFolder ? last : uniqueName(last, names);
-  const ofFile = () => ({
-    ...splitExtension(name),
-    risk: riskOf(name, offered.type),
-    warning: nameWarning(name, offered.type),
-  });
   return {
     id,
     peer,
@@ -95,9 +101,9 @@ export function newIncoming(
     folder: parts.slice(0, -1).join('/'),
     name,
     isFolder,
-    named: isFolder ? { stem: name, extension: '', risk: 'ordinary', warning: '' } : ofFile(),
+    named: namedBy(name, isFolder, offered.type),
     doubted: false,
-    toldSo: false,
+    agreedTo: undefined,
     scanning: false,
     found: [],
     confirmed: false,
@@ -175,6 +181,11 @@ export function saveNeeds({ named, doubted, found, confirmed }: Incoming): Incom
   if (confirmed) return 'nothing';
   if (found.length) return 'name';
   return named.risk === 'dangerous' || doubted ? 'yes' : 'nothing';
+}
+
+/** A text under such a name is only ever text, also one about web pages; any other name is a file's like any. */
+export function isCalledText({ named }: Incoming): boolean {
+  return named.extension === '.txt';
 }
 
 /** Whether its first bytes make of it what no yes was given to. */

@@ -168,6 +168,25 @@ describe('a yes', () => {
     ).toEqual(['withdrawn', 'declined', 'offered']);
   });
 
+  test('to many that were cut off goes on by itself, in however many messages they are offered again', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    const files = Array.from({ length: 90 }, () => fileOf());
+    const messages = [files.slice(0, 30), files.slice(30, 60), files.slice(60)];
+    for (const some of messages) await bob.hear(channel, offerOf(...some));
+    bob.incoming.accept(view().map(({ id }) => id));
+    bob.incoming.personGone('alice');
+    bob.incoming.personReady(channel);
+    // The last ones are not offered any more.
+    for (const some of messages.slice(0, 2)) {
+      await bob.hear(channel, offerOf(...some));
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    const states = () => view().map(({ state }) => state);
+    expect(states()).toEqual([...Array<string>(60).fill('receiving'), ...Array<string>(30).fill('interrupted')]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(states()).toEqual(Array(60).fill('receiving'));
+  });
+
   test('to many ends with the session it was said in', async () => {
     const { bob, channel, view } = bobAndAlice();
     const files = Array.from({ length: 200 }, () => fileOf());

@@ -17,14 +17,17 @@ import { Batcher, chunks } from './batcher.ts';
 import type { PersonChannel } from './channel.ts';
 import {
   factsOf,
+  isCalledText,
   isDoubtful,
   isMoving,
   isOpen,
   isOver,
   isResumable,
   look,
+  namedBy,
   newIncoming,
   saveNeeds,
+  worseOf,
   type Incoming,
   type StagedFile,
 } from './incoming-file.ts';
@@ -44,9 +47,13 @@ interface Giver {
   readonly verified: Batcher<{ fileId: string; root: string }>;
   /** What came over this link. */
   bytes: number;
+  /** Set while offers of theirs still come. */
+  settling: ReturnType<typeof setTimeout> | undefined;
 }
 
 const UNDO_MS = 5_000;
+/** Nobody who goes on offering what they offered before is silent for so long. */
+const SETTLED_MS = 3_000;
 /** Many at once would keep both pages from answering anybody. */
 const MAX_ACCEPTS_PER_MESSAGE = 100;
 /** Whoever is further behind waits, and no number would tell them more. */
@@ -102,10 +109,12 @@ export class IncomingFiles {
       streams: new Set(),
       verified: new Batcher((files) => channel.send({ type: 'verified', files })),
       bytes: 0,
+      settling: undefined,
     });
   }
 
   personGone(peer: string): void {
+    clearTimeout(this.#givers.get(peer)?.settling);
     this.#givers.delete(peer);
     for (const file of this.#files.values()) {
       if (file.peer !== peer) continue;
@@ -238,13 +247,19 @@ export class IncomingFiles {
 
   resume(id: string): void {
     const file = this.#files.get(id);
-    if (file?.state !== 'paused' || !file.pausedBy.us) return;
+    if (file?.state !== 'paused' || !file.pausedBy.us || file.doubted) return;
     file.failure = undefined;
-    // Going on is a yes to what it turned out to be.
-    file.toldSo ||= file.doubted;
-    file.doubted = false;
     this.#setPaused(file, { ...file.pausedBy, us: false });
     this.#send(file, 'resume');
+  }
+
+  /** Yes to what a file turned out to be. */
+  goOnAnyway(id: string): void {
+    const file = this.#files.get(id);
+    if (!file?.doubted) return;
+    file.agreedTo = file.named.warning;
+    file.doubted = false;
+    this.resume(id);
   }
 
   /** The sender paused these, or goes on with them. Ids of files that are not theirs are left alone. */
@@ -288,7 +303,7 @@ export class IncomingFiles {
   /** Bytes these files and all that is on its way would still take. */
   bytesNeeded(ids: readonly string[]): number {
     const wanted = ids.flatMap((id) => this.#files.get(id) ?? []).filter(({ state }) => state === 'offered');
-    const coming = [...this.#byTransfer.values()].filter(({ file }) => !file);
+    const coming = this.#byTransfer.values();
     const meant = this.#accepts.flat().map(({ file }) => file);
     return [...new Set([...wanted, ...meant, ...coming])].reduce(
       (sum, file) => sum + file.offered.size - file.bytes,
@@ -376,13 +391,13 @@ export class IncomingFiles {
   /** Its first bytes say worse than its name, or something else: a yes to the one was none to the other. */
   handleJudged(transfer: Transfer, verdict: Verdict): void {
     const file = this.#byTransfer.get(transferKey(transfer));
-    // A text is only ever text, also one about web pages.
-    if (!file || file.offered.snippet) return;
-    // Whoever said yes to it as it is, in this page life, is not asked again.
-    const asks = isDoubtful(file, verdict) && !file.toldSo;
+    if (!file || (file.offered.snippet && isCalledText(file))) return;
+    // Whoever said yes to this very thing, in this page life, is not asked again.
+    const asks = isDoubtful(file, verdict) && file.agreedTo !== verdict.warning;
     file.named = { ...file.named, risk: verdict.risk, warning: verdict.warning };
     if (!asks || !isMoving(file)) return;
     file.doubted = true;
+    file.agreedTo = undefined;
     if (file.pausedBy.us) return;
     this.#setPaused(file, { ...file.pausedBy, us: true });
     this.#send(file, 'pause');
@@ -455,18 +470,22 @@ export class IncomingFiles {
   #handleOffer(channel: PersonChannel, offer: MessageOf<'offer'>, hash: Bytes | undefined): void {
     if (!hash) throw new Failure('internal', 'offer without a hash');
     const name = toBase64url(hash);
-    this.#forgetOver(channel.peer, new Set(offer.files.map(({ fileId }) => fileId)));
-    const theirs = [...this.#files.values()].filter((file) => file.peer === channel.peer);
-    const standing = theirs.filter((file) => !isOver(file));
-    const offers = new Set(standing.flatMap((file) => file.hash ?? [])).size;
+    this.#forgetCutOffLater(channel.peer);
+    const theirs = () => [...this.#files.values()].filter((file) => file.peer === channel.peer);
     const unknown = offer.files.filter(({ fileId }) => !this.#files.has(`${channel.peer} ${fileId}`)).length;
+    // What comes first of what they offered before is no reason to forget the rest; too much of anything is.
+    if (theirs().length + unknown > MAX_FILES_PER_PEER) {
+      this.#forgetCutOff(channel.peer, new Set(offer.files.map(({ fileId }) => fileId)));
+    }
+    const standing = theirs().filter((file) => !isOver(file));
+    const offers = new Set(standing.flatMap((file) => file.hash ?? [])).size;
     if (standing.length + unknown > MAX_FILES_PER_PEER || offers >= MAX_OFFERS_PER_PEER) {
       throw new Failure('protocol', 'more files than one person may offer');
     }
     this.#countTexts(channel.peer, offer.files);
     // What came to nothing is listed for as long as there is room.
-    const tooMany = theirs.length + unknown - MAX_FILES_PER_PEER;
-    for (const file of theirs.filter(isOver).slice(0, Math.max(0, tooMany))) this.#unlist(file);
+    const tooMany = theirs().length + unknown - MAX_FILES_PER_PEER;
+    for (const file of theirs().filter(isOver).slice(0, Math.max(0, tooMany))) this.#unlist(file);
     const goOn: Incoming[] = [];
     for (const offered of offer.files) {
       const id = `${channel.peer} ${offered.fileId}`;
@@ -485,7 +504,8 @@ export class IncomingFiles {
 
   /** Those that were offered before are no news. */
   #countTexts(peer: string, files: readonly OfferedFile[]): void {
-    const count = files.filter(({ fileId, snippet }) => snippet && !this.#files.has(`${peer} ${fileId}`)).length;
+    const isKnown = (fileId: string) => this.#files.get(`${peer} ${fileId}`)?.offered.snippet === true;
+    const count = files.filter(({ fileId, snippet }) => snippet && !isKnown(fileId)).length;
     if (!count) return;
     const texts = this.#texts.get(peer) ?? new Recent(SNIPPETS_MS);
     this.#texts.set(peer, texts);
@@ -506,8 +526,19 @@ export class IncomingFiles {
     this.#changed();
   }
 
-  /** Rows of an earlier session that came to nothing go when their sender offers other files: they are not coming back. */
-  #forgetOver(peer: string, offered: ReadonlySet<string>): void {
+  /** What is offered again after a break comes in many messages: when there are no more, the rest is not coming back. */
+  #forgetCutOffLater(peer: string): void {
+    const giver = this.#givers.get(peer);
+    if (!giver) return;
+    clearTimeout(giver.settling);
+    giver.settling = setTimeout(() => {
+      this.#forgetCutOff(peer, new Set());
+      this.#changed();
+    }, SETTLED_MS);
+  }
+
+  /** Rows of an earlier session that came to nothing, but for these. */
+  #forgetCutOff(peer: string, offered: ReadonlySet<string>): void {
     for (const file of this.#files.values()) {
       const over = file.state === 'withdrawn' || (file.state === 'interrupted' && !offered.has(file.offered.fileId));
       if (file.peer !== peer || file.hash !== undefined || !over) continue;
@@ -525,6 +556,8 @@ export class IncomingFiles {
     if (file.root) this.#sayVerified(file, file.root);
     if (file.state !== 'interrupted') return false;
     file.offered = offered;
+    // Declared as something else now: never milder than it was.
+    if (offered.type !== type) file.named = worseOf(file.named, namedBy(file.name, file.isFolder, offered.type));
     file.state = 'offered';
     file.failure = undefined;
     const isSame = offered.type === type && offered.modified === modified && offered.snippet === snippet;

@@ -144,11 +144,14 @@ export class Meeting {
     return isHost ? this.#unauthenticated < MAX_UNAUTHENTICATED : membership.inside && !!membership.memberAt(peer);
   }
 
-  /** Somebody dialled us, and the connection stands. */
-  answered(peer: PeerId, connection: Connection): void {
+  /** Somebody dialled us, and the connection stands. `by`: a member passed that on. */
+  answered(peer: PeerId, connection: Connection, by?: PeerId): void {
     this.#prove(peer, connection, false).catch((error: unknown) => {
-      // Somebody answered where a member should be; of strangers who fail nothing is said.
-      if (this.#options.membership.memberAt(peer)) this.#events.failed(peer, Failure.from(error));
+      // Somebody answered where a member should be; of strangers who fail nothing is said, nor of what another made up.
+      const isMember = this.#options.membership.memberAt(peer) !== undefined;
+      if (isMember && by === undefined) this.#events.failed(peer, Failure.from(error));
+      // While it lasted, dials of the real one were not answered, and none was made.
+      if (isMember) this.#meetAgain(peer);
     });
   }
 

@@ -38,14 +38,29 @@ test('a file that is not what its name says pauses at its first bytes and asks',
   messageOf(await meeting.carryFrom(bob), 'pause');
   expect(alice.outgoing.view()[0]?.deliveries[0]?.state).toBe('paused');
 
+  // Not by "Resume all", which says nothing of it.
   bob.incoming.resume(id);
+  expect(row()).toMatchObject({ state: 'paused', doubted: true });
+  bob.incoming.goOnAnyway(id);
   expect(row()).toMatchObject({ state: 'receiving', doubted: false, warning: lie.warning });
+});
+
+test('a yes is to what was said: something else under it asks anew', async () => {
+  const { bob, meeting, id, row, transfer } = await accepted('photo.jpg');
+  bob.incoming.handleJudged(transfer, { risk: 'caution', warning: 'Looks like a document, named .jpg.', lie: true });
+  bob.incoming.goOnAnyway(id);
+  meeting.end();
+  await meeting.begin();
+  await meeting.carry();
+  expect(row()?.state).toBe('receiving');
+  bob.incoming.handleJudged(bob.engine.last('receive'), lie);
+  expect(row()).toMatchObject({ state: 'paused', doubted: true, risk: 'dangerous' });
 });
 
 test('that yes holds for as long as the page: cut off and gone on with, it is not asked for again', async () => {
   const { bob, meeting, id, row, transfer } = await accepted('photo.jpg');
   bob.incoming.handleJudged(transfer, lie);
-  bob.incoming.resume(id);
+  bob.incoming.goOnAnyway(id);
   meeting.end();
   await meeting.begin();
   await meeting.carry();
@@ -137,6 +152,16 @@ test('a text is not taken for what it is about, and can be read before any secon
   bob.incoming.handleStaged(transfer, root, new File(['<!doctype html>'], ''), true);
   expect(bob.incoming.view()).toMatchObject([{ state: 'verified', risk: 'ordinary', doubted: false }]);
   expect(await bob.incoming.text(row?.id ?? '')?.text()).toBe('<!doctype html>');
+});
+
+test('a text under another name than a text’s is looked at like any file', async () => {
+  const { alice, bob, meeting } = await aliceAndBob();
+  await alice.offer([{ ...picked('invoice.pdf'), snippet: 'first words' }], 'bob');
+  await meeting.carry();
+  const [row] = bob.incoming.view();
+  bob.incoming.accept([row?.id ?? '']);
+  bob.incoming.handleJudged(bob.engine.first('receive'), lie);
+  expect(bob.incoming.view()).toMatchObject([{ risk: 'dangerous', saveNeeds: 'yes' }]);
 });
 
 test('what was thrown away is gone, and what was found in it then is nobody’s business', async () => {

@@ -126,7 +126,7 @@ export class Room {
       send: (to, box, by) => this.#carriers?.send(to, box, by),
       answers: (from) => meeting.answers(from),
       heard: (from, body) => meeting.heard(from, body),
-      answered: (from, connection) => meeting.answered(from, connection),
+      answered: (from, connection, by) => meeting.answered(from, connection, by),
       // The initiator is the one who waits for it and says that it failed, but for what they cannot know.
       unanswered: ({ code }) => code === 'no-relay' && this.#outside.tell({ code, about: '' }),
     });
@@ -293,6 +293,11 @@ export class Room {
 
   resume(id: string): void {
     this.#act(() => this.#incoming.resume(id));
+  }
+
+  /** Yes to a file whose first bytes are not what its name says. */
+  goOnAnyway(id: string): void {
+    this.#act(() => this.#incoming.goOnAnyway(id));
   }
 
   /** Stops sending a file to somebody until `resumeTo`. */

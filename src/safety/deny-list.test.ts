@@ -10,6 +10,7 @@ test.each([
   ['nothing', '', []],
   ['one to a line', `${a}\n${b}\n`, [a, b]],
   ['as sha256sum writes it', `${a}  some file.exe\r\n${b} *other.bin`, [a, b]],
+  ['with a name that had to be escaped', `\\${a}  two\\nlines`, [a]],
   ['as a table', `# sha256, name\n${a},x.exe\n\n  ${b};y\n`, [a, b]],
   ['in capitals, twice, behind a byte order mark', `\uFEFF${a.toUpperCase()}\n${a}`, [a]],
 ])('a list: %s', (_what, text, hashes) => {

@@ -24,9 +24,9 @@ export function parseDenyList(text: string): { readonly hashes: string[] } | { r
     .split(/\r\n|\r|\n/u)
     .entries()) {
     if (/^\s*(?:#|$)/u.test(line)) continue;
-    const [, hash] = /^\s*([0-9a-f]{64})(?:[\s,;*]|$)/iu.exec(line) ?? [];
-    if (!hash || hashes.size === MAX_DENIED) return { badLine: i + 1 };
-    hashes.add(hash.toLowerCase());
+    const [, hash] = /^\s*\\?([0-9a-f]{64})(?:[\s,;*]|$)/iu.exec(line) ?? [];
+    if (hash) hashes.add(hash.toLowerCase());
+    if (!hash || hashes.size > MAX_DENIED) return { badLine: i + 1 };
   }
   return { hashes: [...hashes] };
 }

@@ -61,7 +61,7 @@ const DANGEROUS_TYPE =
 const CAUTION_TYPE =
   /^application\/(?:x-)?(?:zip|zip-compressed|rar|rar-compressed|vnd\.rar|7z-compressed|tar|gzip|bzip2?|xz|zstd|compress|vnd\.ms-cab-compressed|wasm|rtf|postscript|xml)$|^text\/(?:xml|rtf)$/u;
 
-const SEVERITY: Record<Risk, number> = { ordinary: 0, caution: 1, dangerous: 2 };
+export const SEVERITY: Readonly<Record<Risk, number>> = { ordinary: 0, caution: 1, dangerous: 2 };
 
 function worst(...risks: readonly Risk[]): Risk {
   return risks.reduce((a, b) => (SEVERITY[b] > SEVERITY[a] ? b : a));

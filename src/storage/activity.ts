@@ -24,6 +24,14 @@ export class ActivityWriter {
     await this.#writing;
   }
 
+  /** The page may be gone in a moment: all of it in one go, however long that takes. */
+  hurry(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const notes = this.#waiting.splice(0);
+    if (notes.length) void activityLog.add(notes).catch(() => undefined);
+  }
+
   async #write(): Promise<void> {
     while (this.#waiting.length) await activityLog.add(this.#waiting.splice(0, MAX_WRITTEN)).catch(() => undefined);
   }

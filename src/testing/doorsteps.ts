@@ -18,6 +18,7 @@ import { memoryStaging } from '../storage/memory.ts';
 import type { Sink, Staging } from '../storage/sink.ts';
 import { happened, type Engine, type EngineEvents, type Transfer } from '../transfer/client.ts';
 import { LinkEnd } from '../transfer/link-end.ts';
+import { ScanQueue } from '../transfer/scan.ts';
 import type { Source, Sources } from '../transfer/source.ts';
 import { PageWindow } from '../transfer/window.ts';
 import { WorkerLane } from '../transfer/worker-lane.ts';
@@ -106,7 +107,13 @@ class NearEngine implements Engine {
 
   constructor(sources: Sources, place: Staging) {
     this.#place = place;
-    this.#page = { sources, staging: Promise.resolve(place), window: new PageWindow(), scanners: () => [eicarScanner] };
+    this.#page = {
+      sources,
+      staging: Promise.resolve(place),
+      window: new PageWindow(),
+      scanners: () => [eicarScanner],
+      scans: new ScanQueue(),
+    };
   }
 
   /** A session begins on this channel. */

@@ -11,6 +11,7 @@ import { DataEnd } from '../testing/doorsteps.ts';
 import { noise } from '../testing/noise.ts';
 import { settle } from '../testing/scheduler.ts';
 import { LinkEnd } from './link-end.ts';
+import { ScanQueue } from './scan.ts';
 import { Sources } from './source.ts';
 import { PageWindow } from './window.ts';
 import { WorkerLane } from './worker-lane.ts';
@@ -25,7 +26,7 @@ function end(staging = memoryStaging(), scanners: readonly Scanner[] = []) {
   const told: FromWorker[] = [];
   const page = {
     ...{ sources: new Sources(), staging: Promise.resolve(staging), window: new PageWindow() },
-    scanners: () => scanners,
+    ...{ scanners: () => scanners, scans: new ScanQueue() },
   };
   const data = new DataEnd(() => undefined);
   const link = new LinkEnd(LINK, page, (message) => told.push(message));

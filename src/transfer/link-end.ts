@@ -9,7 +9,7 @@ import type { Scanner } from '../safety/scanner.ts';
 import { riskOf, verdictOf } from '../safety/file-type.ts';
 import { manifestOf } from './manifest.ts';
 import { Receiver } from './receiver.ts';
-import { isWanted, scan } from './scan.ts';
+import { isWanted, type ScanQueue } from './scan.ts';
 import { Sender } from './sender.ts';
 import type { Source, Sources } from './source.ts';
 import type { PageWindow } from './window.ts';
@@ -28,6 +28,7 @@ interface Page {
   readonly window: PageWindow;
   /** What looks through files that are whole, as it is now. */
   readonly scanners: () => readonly Scanner[];
+  readonly scans: ScanQueue;
 }
 
 interface Wanted {
@@ -40,6 +41,7 @@ export class LinkEnd {
   readonly #sources: Sources;
   readonly #staging: Promise<Staging>;
   readonly #scanners: () => readonly Scanner[];
+  readonly #scans: ScanQueue;
   readonly #tell: (message: FromWorker) => void;
   /** What is sent, by stream. */
   readonly #files = new Map<number, Source>();
@@ -66,6 +68,7 @@ export class LinkEnd {
     this.#sources = page.sources;
     this.#staging = page.staging;
     this.#scanners = page.scanners;
+    this.#scans = page.scans;
     this.#tell = tell;
     const fault = (failure: Failure) => this.#fault(failure);
     this.#sender = new Sender({
@@ -88,6 +91,8 @@ export class LinkEnd {
           if (index === 0) this.#judge(stream, bytes.subarray(0, HEAD_BYTES));
           const sink = await this.#sinks.get(stream);
           await sink?.write(at, bytes);
+          // Not before: of a piece there was no room for another copy may come.
+          if (index === 0) this.#unseen.delete(stream);
           sink?.note(index, hash);
         },
         full: (stream) => {
@@ -271,8 +276,9 @@ export class LinkEnd {
     const transfer = this.#transfer('in', stream);
     this.#tell({ type: 'staged', ...transfer, root, file, scanning });
     if (!scanning) return;
-    void scan(file, scanners, () => performance.now()).then((found) => {
-      this.#tell({ type: 'scanned', ...transfer, found });
+    const found = this.#scans.scan(file, scanners, () => performance.now());
+    void found.then((sentences) => {
+      this.#tell({ type: 'scanned', ...transfer, found: sentences });
     });
   }
 
@@ -280,7 +286,6 @@ export class LinkEnd {
   #judge(stream: number, head: Uint8Array): void {
     const named = this.#unseen.get(stream);
     if (!named) return;
-    this.#unseen.delete(stream);
     const verdict = verdictOf({ ...named, head });
     if (!verdict.lie && verdict.risk === riskOf(named.name, named.type)) return;
     this.#tell({ type: 'judged', ...this.#transfer('in', stream), verdict });

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { MiB } from '../protocol/limits.ts';
 import type { Scanner } from '../safety/scanner.ts';
-import { isWanted, scan, scanLimitMs } from './scan.ts';
+import { isWanted, scan, scanLimitMs, ScanQueue } from './scan.ts';
 
 /** Says how many bytes it was given. */
 const counter = (isWorth: (size: number) => boolean = () => true): Scanner => ({
@@ -32,6 +32,22 @@ test('a file nobody wants to see is not read', async () => {
 
 test('an empty file is looked at too', async () => {
   expect(await scan(new Blob(), [counter()], still)).toEqual(['0 of 0']);
+});
+
+test('files are looked through one after the other, each with time of its own', async () => {
+  const queue = new ScanQueue();
+  let now = 0;
+  const order: string[] = [];
+  const slow = (name: string): Scanner => ({
+    wants: () => true,
+    begin: () => {
+      order.push(`${name} begins`);
+      return { add: () => (now += scanLimitMs(1) - 1), end: () => void order.push(`${name} ends`) };
+    },
+  });
+  const all = ['a', 'b', 'c'].map((name) => queue.scan(new Blob(['x']), [slow(name)], () => now));
+  expect(await Promise.all(all)).toEqual([[], [], []]);
+  expect(order).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
 });
 
 test('what takes too long is not cleared', async () => {

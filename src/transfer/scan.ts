@@ -16,6 +16,18 @@ export const scanLimitMs = (size: number): number => LEAST_MS + size / BYTES_PER
 export const isWanted = (scanners: readonly Scanner[], size: number): boolean =>
   scanners.some(({ wants }) => wants(size));
 
+/** One file after the other, over all links of a page: each has the whole of its time for itself. */
+export class ScanQueue {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** As `scan`, when those before it are through. */
+  scan(file: Blob, scanners: readonly Scanner[], now: () => number): Promise<string[]> {
+    const found = this.#last.then(() => scan(file, scanners, now));
+    this.#last = found;
+    return found;
+  }
+}
+
 /**
  * What the scanners found, a sentence each; empty when nothing was. A file that takes too long or cannot be read is one
  * that nobody has cleared, and says so. `now`: monotonic milliseconds.

@@ -71,7 +71,7 @@ export type Moved = Transfer & { readonly bytes: number };
 
 export type FromWorker =
   | { readonly type: 'ready'; readonly staging: 'disk' | 'memory' }
-  /** Bytes sent or staged so far of every transfer that moved; at most 10 a second. */
+  /** Bytes sent or staged so far of every transfer that moved; twice a second. */
   | { readonly type: 'progress'; readonly moved: readonly Moved[] }
   | ({ readonly type: 'served'; readonly root: Bytes } & Transfer)
   /** The first bytes of a received file say worse than its name and type, or something else. */

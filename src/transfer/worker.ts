@@ -11,6 +11,7 @@ import type { Staging } from '../storage/sink.ts';
 import { openDiskStaging } from '../storage/staging.ts';
 import { LinkEnd } from './link-end.ts';
 import { portChannel } from './pump.ts';
+import { ScanQueue } from './scan.ts';
 import { Sources } from './source.ts';
 import { PageWindow } from './window.ts';
 import { WorkerLane } from './worker-lane.ts';
@@ -26,7 +27,13 @@ const records = partialRecords.all(Date.now()).catch(() => new Map<string, Parti
 const isKept = async (name: string) => (await records).has(name);
 const staging: Promise<Staging> = openDiskStaging(isKept).then((disk) => disk ?? memoryStaging());
 let scanners: readonly Scanner[] = [eicarScanner];
-const page = { sources: new Sources(), staging, window: new PageWindow(), scanners: () => scanners };
+const page = {
+  sources: new Sources(),
+  staging,
+  window: new PageWindow(),
+  scanners: () => scanners,
+  scans: new ScanQueue(),
+};
 const lanes = new Map<number, WorkerLane>();
 /** By the number of their first lane. */
 const links = new Map<number, LinkEnd>();

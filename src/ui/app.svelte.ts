@@ -175,7 +175,7 @@ export class App {
 
   /** The page may be gone in a moment. */
   hide(): void {
-    void this.#activity.flush();
+    this.#activity.hurry();
   }
 
   /** What happened to files, the newest first. */

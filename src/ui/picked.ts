@@ -50,7 +50,11 @@ async function walk(entry: FileSystemEntry, found: PickedFile[]): Promise<void> 
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   for (let isEmpty = true; ; isEmpty = false) {
-    const batch = await new Promise<FileSystemEntry[]>((resolve) => reader.readEntries(resolve, () => resolve([])));
+    const batch = await new Promise<FileSystemEntry[] | undefined>((resolve) => {
+      // What cannot be read is not offered.
+      reader.readEntries(resolve, () => resolve(undefined));
+    });
+    if (!batch) return;
     // An empty folder is a file of nothing whose path says so.
     if (!batch.length && isEmpty) found.push({ file: new File([], entry.name), path: `${path}/` });
     if (!batch.length) return;
