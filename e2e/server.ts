@@ -5,6 +5,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+/** Everybody in a test comes from one address. */
+const CROWD = ['--sockets-per-address', '1000', '--joins-per-minute', '10000', '--rooms-per-minute', '10000'];
+
 export class Server {
   readonly port: number;
   readonly #process: ChildProcess;
@@ -17,7 +20,8 @@ export class Server {
   /** Starts the built server; port 0 is any free one. */
   static async start(port = 0): Promise<Server> {
     const main = fileURLToPath(new URL('../build/main.js', import.meta.url));
-    const child = spawn(process.execPath, [main, '--port', String(port)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const args = [main, '--port', String(port), ...CROWD];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     for await (const line of createInterface(child.stdout)) {
       const found = /http:\/\/[^:]+:(\d+)/.exec(line);
       if (found) return new Server(Number(found[1]), child);

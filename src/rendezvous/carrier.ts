@@ -12,8 +12,8 @@ export interface CarrierEvents {
   arrived(peer: PeerId): void;
   left(peer: PeerId): void;
   box(from: PeerId, box: Uint8Array<ArrayBuffer>): void;
-  /** Out of reach for now; it keeps trying by itself. */
-  lost(): void;
+  /** Out of reach for now, and why; it keeps trying by itself. */
+  lost(failure: Failure): void;
   /** It gave up, and says why. */
   refused(failure: Failure): void;
 }
