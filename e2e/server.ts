@@ -17,10 +17,10 @@ export class Server {
     this.#process = process;
   }
 
-  /** Starts the built server; port 0 is any free one. */
-  static async start(port = 0): Promise<Server> {
+  /** Starts the built server; port 0 is any free one. `more`: further flags. */
+  static async start(port = 0, more: readonly string[] = []): Promise<Server> {
     const main = fileURLToPath(new URL('../build/main.js', import.meta.url));
-    const args = [main, '--port', String(port), ...CROWD];
+    const args = [main, '--port', String(port), ...CROWD, ...more];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     for await (const line of createInterface(child.stdout)) {
       const found = /http:\/\/[^:]+:(\d+)/.exec(line);

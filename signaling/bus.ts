@@ -18,7 +18,7 @@ export interface BusEvents {
   mail(id: string, mail: Mail): void;
   /** Something may have been missed or lost: every room has to be looked at again. */
   back(): void;
-  /** A process is gone for good: it no longer is live. */
+  /** A process may be gone for good: it no longer is live. */
   died(): void;
   /** Out of reach: whatever is asked of it rejects until `back`. */
   away(): void;

@@ -2,6 +2,7 @@
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { attachSignaling, isSignalPath } from './server.ts';
 import { BadSetting, helpText, readSettings, type Settings } from './settings.ts';
@@ -10,12 +11,22 @@ import { serveStatic } from './static.ts';
 /** How long somebody may take to say what they want: sockets that never do are let go. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 2_000 };
 
+/** How long the start waits for Redis. */
+const REDIS_MS = 3_000;
+
 async function serve(settings: Settings): Promise<void> {
-  const { port, host, log, metricsPort, metricsHost } = settings;
+  const { port, host, log, redis, metricsPort, metricsHost } = settings;
   // The server is built into build/, beside dist/.
   const http = createServer(TIMEOUTS, serveStatic(fileURLToPath(new URL('../dist', import.meta.url))));
   const print = (line: string) => console.log(`${new Date().toISOString()} ${line}`);
-  const signaling = attachSignaling(http, settings, { print: log === 'events' ? print : undefined });
+  // Loaded where it is used: most servers are alone.
+  const shared = redis ? await import('./redis-bus.ts') : undefined;
+  let isReady: () => void = () => undefined;
+  const ready = new Promise<void>((resolve) => (isReady = resolve));
+  const signaling = attachSignaling(http, settings, {
+    print: log === 'events' ? print : undefined,
+    ...(shared && { openBus: (events) => new shared.RedisBus(redis, events, isReady) }),
+  });
   const servers: Server[] = [http];
   http.on('upgrade', (request, stream) => {
     if (!isSignalPath(request)) stream.destroy();
@@ -44,6 +55,8 @@ async function serve(settings: Settings): Promise<void> {
       return;
     }
   }
+  // The first to come should find it; while Redis is away everybody is at least told so.
+  if (shared) await Promise.race([ready, sleep(REDIS_MS, undefined, { ref: false })]);
   http.listen(port, host, () => {
     const name = host === '127.0.0.1' || host === '0.0.0.0' ? 'localhost' : host;
     console.log(`Doorstep is at http://${name}:${(http.address() as AddressInfo).port} (Ctrl-C stops it)`);

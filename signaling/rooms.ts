@@ -26,6 +26,8 @@ export interface Room {
   readonly members: readonly Member[];
   /** Who left while the door was closed: they may come back. */
   readonly away: readonly Pick<Member, 'peer' | 'token'>[];
+  /** Whom the last change dropped: any other seat that is missing was lost, and is put back. */
+  readonly dropped: readonly Pick<Member, 'at' | 'seat'>[];
 }
 
 /** Who asks for a seat; `door` is the hash of the secret they show. */
@@ -34,11 +36,11 @@ export interface Arrival extends Omit<Member, 'keeper'> {
 }
 
 export function newRoom(now: number): Room {
-  return { rev: 0, createdAt: now, closed: false, members: [], away: [] };
+  return { rev: 0, createdAt: now, closed: false, members: [], away: [], dropped: [] };
 }
 
 function changed(room: Room, changes: Partial<Room>): Room {
-  return { ...room, ...changes, rev: room.rev + 1 };
+  return { ...room, dropped: [], ...changes, rev: room.rev + 1 };
 }
 
 /**
@@ -99,21 +101,21 @@ export function drop(room: Room, by: string, peer: string): Room {
   if (!isKeeper(room, by)) return room;
   const isOther = (held: Pick<Member, 'peer'>) => held.peer !== peer;
   if (room.members.every(isOther) && room.away.every(isOther)) return room;
-  return changed(room, { members: room.members.filter(isOther), away: room.away.filter(isOther) });
+  const dropped = room.members.filter((member) => !isOther(member)).map(({ at, seat }) => ({ at, seat }));
+  return changed(room, { members: room.members.filter(isOther), away: room.away.filter(isOther), dropped });
 }
 
 const isKeeper = (room: Room, peer: string) => room.members.some((member) => member.peer === peer && member.keeper);
 
 /**
- * The room with exactly these sockets of a process in it: after what was kept of it was lost or is old. Seats somebody
- * took over elsewhere stay theirs. `known`: the room as this process last saw it.
+ * The room with exactly these seats of a process in it: after what was kept of it was lost or is old. Seats somebody took
+ * over elsewhere stay theirs. `known`: the room as this process last saw it; of a room that was lost, the others in it are
+ * taken to be there still, until their processes say otherwise or are found dead.
  */
-export function restore(room: Room | undefined, known: Room, at: string, seats: ReadonlySet<number>): Room {
-  const base = room ?? { ...known, members: [] };
-  const members = base.members.filter((member) => member.at !== at || seats.has(member.seat));
-  const missing = known.members.filter(
-    (member) => member.at === at && seats.has(member.seat) && !members.some(({ peer }) => peer === member.peer),
-  );
+export function restore(room: Room | undefined, known: Room, at: string, own: readonly Member[]): Room {
+  const base = room ?? known;
+  const members = base.members.filter((member) => member.at !== at || own.some(({ seat }) => seat === member.seat));
+  const missing = own.filter((member) => !members.some(({ peer }) => peer === member.peer));
   if (room && !missing.length && members.length === room.members.length) return room;
   const door = base.door ?? known.door;
   return {
@@ -122,5 +124,6 @@ export function restore(room: Room | undefined, known: Room, at: string, seats: 
     createdAt: Math.min(base.createdAt, known.createdAt),
     rev: Math.max(base.rev, known.rev) + 1,
     members: [...members, ...missing],
+    dropped: [],
   };
 }

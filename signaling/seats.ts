@@ -28,7 +28,7 @@ interface Here {
   readonly listening: Promise<void>;
   /** As it was last heard of. */
   room: Room | undefined;
-  readonly sitters: Map<number, { readonly sitter: Sitter; joined: boolean }>;
+  readonly sitters: Map<number, { readonly sitter: Sitter; member: Member | undefined }>;
 }
 
 /** A change that was overtaken so often is given up. */
@@ -78,7 +78,7 @@ export class Seats implements BusEvents {
     const bus = this.#bus;
     const here = this.#here.get(id) ?? { listening: bus.listen(id), room: undefined, sitters: new Map() };
     this.#here.set(id, here);
-    here.sitters.set(sitter.seat, { sitter, joined: false });
+    here.sitters.set(sitter.seat, { sitter, member: undefined });
     let mayBegin = false;
     try {
       await here.listening;
@@ -142,7 +142,7 @@ export class Seats implements BusEvents {
     // What was read while newer news was on its way.
     if (before && before.createdAt === after.createdAt && after.rev <= before.rev) return;
     here.room = after;
-    this.#tellOf(here, before, after);
+    this.#tellOf(id, here, before, after);
   }
 
   mail(id: string, { to, from, box }: { to: string; from: string; box: string }): void {
@@ -173,29 +173,33 @@ export class Seats implements BusEvents {
     this.#metrics.count('bus lost');
   }
 
-  #tellOf({ sitters }: Here, before: Room | undefined, after: Room): void {
-    const { process } = this.#bus;
+  #tellOf(id: string, here: Here, before: Room | undefined, after: Room): void {
     const was = before?.members ?? [];
     const left = was.filter(({ peer }) => after.members.every((member) => member.peer !== peer));
     const arrived = after.members.filter((member) => !was.some((one) => isSame(one, member)));
-    for (const [seat, one] of sitters) {
-      const mine = after.members.find((member) => isSame(member, { at: process, seat }));
-      if (!mine) {
-        if (!one.joined) continue;
-        const { peer } = was.find((member) => isSame(member, { at: process, seat })) ?? {};
-        one.joined = false;
-        one.sitter.refuse(after.members.some((member) => member.peer === peer) ? 'replaced' : 'dropped');
-      } else if (one.joined) {
+    let isLost = false;
+    for (const [seat, one] of here.sitters) {
+      const own = { at: this.#bus.process, seat };
+      const mine = after.members.find((member) => isSame(member, own));
+      if (mine && one.member) {
         for (const { peer } of left) one.sitter.tell({ type: 'left', peer });
-        for (const { peer } of arrived) one.sitter.tell({ type: 'arrived', peer });
-      } else {
-        one.joined = true;
+        for (const { peer } of arrived) if (peer !== mine.peer) one.sitter.tell({ type: 'arrived', peer });
+      } else if (mine) {
+        one.member = mine;
         one.sitter.tell({
           type: 'joined',
           peers: after.members.flatMap(({ peer }) => (peer === mine.peer ? [] : peer)),
         });
+      } else if (one.member) {
+        const { peer } = one.member;
+        const isReplaced = after.members.some((member) => member.peer === peer);
+        if (isReplaced || after.dropped.some((member) => isSame(member, own))) {
+          one.member = undefined;
+          one.sitter.refuse(isReplaced ? 'replaced' : 'dropped');
+        } else isLost = true;
       }
     }
+    if (isLost) void this.#restore(id, here).catch(() => undefined);
   }
 
   #forget(id: string, seat: number): void {
@@ -225,12 +229,13 @@ export class Seats implements BusEvents {
     return Math.max(1, Math.min(emptyRoomMs, createdAt + roomMs - Date.now()));
   }
 
+  /** Puts back what was lost of the seats here, and hears what was missed. */
   async #restore(id: string, here: Here): Promise<void> {
-    const seats = new Set([...here.sitters].flatMap(([seat, { joined }]) => (joined ? seat : [])));
     let found: Room | undefined;
     await this.#change(id, (room) => {
       found = room;
-      return here.room ? restore(room, here.room, this.#bus.process, seats) : room;
+      const own = [...here.sitters.values()].flatMap(({ member }) => member ?? []);
+      return here.room ? restore(room, here.room, this.#bus.process, own) : room;
     });
     if (found) this.room(id, found);
   }

@@ -91,7 +91,13 @@ const table = {
   pingMs: whole(25_000, 'ms', 'between two pings; a socket that missed one is closed'),
   maxBufferedBytes: whole(262_144, 'bytes', 'waiting for a socket that reads slowly, until it is closed'),
   redis: {
-    ...word('', 'URL', 'Redis that servers share; empty: this one is alone', /^rediss?:\/\/\S+$/, 'must be redis://…'),
+    ...word(
+      '',
+      'URL',
+      'Redis that servers share; empty: this one is alone',
+      /^rediss?:\/\/[^/\s]+(?:\/\d*)?$/,
+      'must be redis://…',
+    ),
     isSecret: true,
   },
   metricsPort: whole(0, 'N', 'port of /metrics for Prometheus, 0 for none', { min: 0, max: MAX_PORT }),

@@ -31,7 +31,7 @@ const libraries = new Map([
   ['@redis/client', /^signaling\/redis-bus\.ts$/],
   ['sirv', /^signaling\//],
   ['svelte', /^src\/(?:ui\/|main\.ts$)/],
-  ['valibot', /^src\/(?:protocol|identity|storage)\//],
+  ['valibot', /^(?:src\/(?:protocol|identity|storage)\/|signaling\/redis-bus\.ts$)/],
 ]);
 
 /** Every module a source names, in whatever form of import; of a component, its scripts and its markup. */
