@@ -3,6 +3,7 @@
 import { install, build, browser } from '../.ci/prepare.mjs';
 
 const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void> }>> = {
+  abuse: () => import('./abuse.ts'),
   ed25519: () => import('./ed25519.ts'),
   connect: () => import('./connect.ts'),
   fanout: () => import('./fanout.ts'),
