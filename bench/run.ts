@@ -10,6 +10,7 @@ const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void>
   many: () => import('./many.ts'),
   memory: () => import('./memory.ts'),
   secrets: () => import('./secrets.ts'),
+  signaling: () => import('./signaling.ts'),
   transfer: () => import('./transfer.ts'),
   wan: () => import('./wan.ts'),
 };

@@ -25,8 +25,8 @@ test.each([
 
 test('an address is known by a hash that needs the salt, and is not in it', () => {
   const request = { headers: {}, socket: { remoteAddress: '192.0.2.1' } };
-  const [one, other] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
-  expect(addressOf(request, '', one)).toMatch(/^[\w-]{22}$/);
+  const [one, other] = ['one', 'other'];
+  expect(addressOf(request, '', one)).toMatch(/^[\w-]{43}$/);
   expect(addressOf(request, '', one)).toBe(addressOf(request, 'x-real-ip', one));
   expect(addressOf(request, '', one)).not.toBe(addressOf(request, '', other));
 });

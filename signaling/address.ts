@@ -1,7 +1,7 @@
 // What limits call "a client address": the network an address is of, hashed with a salt, so that nothing that is kept or
 // shared names anybody.
 
-import { createHmac } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 
@@ -37,12 +37,12 @@ function groupsOf(address: string): number[] {
 type Asked = Pick<IncomingMessage, 'headers'> & { readonly socket: Pick<IncomingMessage['socket'], 'remoteAddress'> };
 
 /**
- * Whose request it is, as base64url of 16 bytes. `header`: the one header a proxy in front sets, of which the last
+ * Whose request it is, as base64url of 32 bytes. `header`: the one header a proxy in front sets, of which the last
  * entry counts: the others may be the client's own invention. Empty, or nothing of use there: the socket's address.
  */
-export function addressOf(request: Asked, header: string, salt: Buffer): string {
+export function addressOf(request: Asked, header: string, salt: string): string {
   const told = header ? request.headers[header.toLowerCase()] : undefined;
   const last = [told].flat().at(-1)?.split(',').at(-1) ?? '';
   const network = networkOf(last) || networkOf(request.socket.remoteAddress ?? '');
-  return createHmac('sha256', salt).update(network).digest().subarray(0, 16).toString('base64url');
+  return hash('sha256', `${salt} ${network}`, 'base64url');
 }

@@ -49,17 +49,18 @@ export interface Bus {
   /** Counts by key and window, across processes. */
   limiter(name: string, points: number, seconds: number): RateLimiterAbstract;
   /** What addresses are hashed with, so that the hashes of all processes are the same and mean nothing elsewhere. */
-  salt(): Promise<Buffer>;
+  salt(): Promise<string>;
   close(): void;
 }
 
 const SWEEP_MS = 1_000;
+const DONE = Promise.resolve();
 
 /** All in the memory of one process. */
 export class MemoryBus implements Bus {
   readonly process = 'here';
   readonly #events: BusEvents;
-  readonly #salt = randomBytes(32);
+  readonly #salt = randomBytes(32).toString('base64url');
   readonly #rooms = new Map<string, { room: Room; endsAt: number }>();
   #sweptAt = 0;
 
@@ -72,7 +73,7 @@ export class MemoryBus implements Bus {
   }
 
   listen(): Promise<void> {
-    return Promise.resolve();
+    return DONE;
   }
 
   unlisten(): void {
@@ -121,7 +122,7 @@ export class MemoryBus implements Bus {
     return new RateLimiterMemory({ keyPrefix: name, points, duration: seconds });
   }
 
-  salt(): Promise<Buffer> {
+  salt(): Promise<string> {
     return Promise.resolve(this.#salt);
   }
 

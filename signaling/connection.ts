@@ -1,11 +1,12 @@
 // One socket: what it says is heard in order and no faster than it may speak, and it is told why when it is sent away.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import { parseFromClient, type FromClient, type FromServer, type Refusal } from '../src/protocol/signal.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
+import type { Member } from './rooms.ts';
 import type { Seats, Sitter } from './seats.ts';
 import type { Settings } from './settings.ts';
 
@@ -20,38 +21,68 @@ export interface Hall {
   readonly seats: Seats;
   readonly limits: Limits;
   readonly metrics: Metrics;
+  /** A socket of this address is gone. */
+  closed(address: string): void;
 }
+
+const DONE = Promise.resolve();
+const connections = new WeakMap<WebSocket, Connection>();
 
 type Join = Extract<FromClient, { type: 'join' }>;
 
 export class Connection implements Sitter {
   readonly seat: number;
+  /** As limits know it. */
+  readonly address: string;
+  member: Member | undefined;
   readonly #socket: WebSocket;
-  readonly #address: string;
   readonly #hall: Hall;
-  #place: Pick<Join, 'room' | 'peer'> | undefined;
+  #room: string | undefined;
+  #peer = '';
   #isAlive = true;
   #first: ReturnType<typeof setTimeout> | undefined;
   /** What it said is looked at one after the other. */
-  #turn: Promise<void> = Promise.resolve();
+  #turn = DONE;
 
-  /** `seat`: a number of its own. `address`: as limits know it. */
+  /** `seat`: a number of its own. */
   constructor(socket: WebSocket, seat: number, address: string, hall: Hall) {
     this.#socket = socket;
     this.seat = seat;
-    this.#address = address;
+    this.address = address;
     this.#hall = hall;
     this.#first = setTimeout(() => this.refuse('bad-message'), hall.settings.firstMessageMs);
-    socket.on('message', (data: Buffer, binary) => this.#hear(() => this.#take(binary ? '' : data.toString('utf8'))));
+    connections.set(socket, this);
+    for (const [event, listener] of Object.entries(Connection.#listeners)) socket.on(event, listener);
+  }
+
+  static of(socket: WebSocket): Connection | undefined {
+    return connections.get(socket);
+  }
+
+  /** The same for all sockets: closures of their own are a tenth of what a socket costs. */
+  static readonly #listeners: Record<string, (this: WebSocket, data: Buffer, binary: boolean) => void> = {
+    message(data, binary) {
+      const connection = Connection.#at(this);
+      connection.#hear(() => connection.#take(binary ? '' : data.toString('utf8')));
+    },
     // Each is answered: a flood of them is one too.
-    socket.on('ping', () => this.#hear(() => undefined));
-    socket.on('pong', () => (this.#isAlive = true));
+    ping() {
+      Connection.#at(this).#hear(() => undefined);
+    },
+    pong() {
+      Connection.#at(this).#isAlive = true;
+    },
     // A broken frame or an oversized one: ws closes the socket itself and only wants to be heard.
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      clearTimeout(this.#first);
-      this.#leave();
-    });
+    error: () => undefined,
+    close() {
+      Connection.#at(this).#over();
+    },
+  };
+
+  static #at(socket: WebSocket): Connection {
+    const connection = connections.get(socket);
+    if (!connection) throw new Error('a socket without a connection');
+    return connection;
   }
 
   tell(message: FromServer): void {
@@ -85,7 +116,8 @@ export class Connection implements Sitter {
 
   async #inTime(action: () => Promise<void> | undefined): Promise<void> {
     if (!this.#isOpen()) return;
-    const waitMs = await this.#hall.limits.delayMs(this.seat);
+    // Joins have limits of their own, and most sockets say nothing else for long: nothing is counted for those.
+    const waitMs = this.#room ? await this.#hall.limits.delayMs(this.seat) : 0;
     if (waitMs === undefined) {
       this.refuse('too-fast');
       return;
@@ -103,15 +135,15 @@ export class Connection implements Sitter {
   async #take(text: string): Promise<void> {
     const { seats, metrics } = this.#hall;
     const message = parseFromClient(text);
-    const place = this.#place;
-    if (message?.type === 'join' && !place) {
+    const [room, peer] = [this.#room, this.#peer];
+    if (message?.type === 'join' && !room) {
       await this.#join(message);
-    } else if (message?.type === 'send' && place) {
-      metrics.count(seats.deliver(place.room, place.peer, message.to, message.box) ? 'relayed' : 'undeliverable');
-    } else if (message?.type === 'close-door' && place) {
-      await seats.closeDoor(place.room, place.peer, message.closed);
-    } else if (message?.type === 'drop' && place) {
-      await seats.drop(place.room, place.peer, message.peer);
+    } else if (message?.type === 'send' && room) {
+      metrics.count(seats.deliver(room, peer, message.to, message.box) ? 'relayed' : 'undeliverable');
+    } else if (message?.type === 'close-door' && room) {
+      await seats.closeDoor(room, peer, message.closed);
+    } else if (message?.type === 'drop' && room) {
+      await seats.drop(room, peer, message.peer);
     } else {
       this.refuse('bad-message');
     }
@@ -119,31 +151,44 @@ export class Connection implements Sitter {
 
   async #join({ room, peer, token, door }: Join): Promise<void> {
     const { seats, limits, metrics } = this.#hall;
-    clearTimeout(this.#first);
-    if (!(await limits.mayJoin(this.#address))) {
+    this.#stopWaiting();
+    if (!(await limits.mayJoin(this.address))) {
       this.refuse('too-many-joins');
       return;
     }
     const answered = metrics.joining();
-    const arrival = { peer, token: hash(token), door: door && hash(door) };
-    const refusal = await seats.take(room, this, arrival, () => limits.mayCreate(this.#address));
+    const arrival = { peer, token: digest(token), door: door && digest(door) };
+    const refusal = await seats.take(room, this, arrival, () => limits.mayCreate(this.address));
     answered();
     if (refusal) {
       this.refuse(refusal);
       return;
     }
-    this.#place = { room, peer };
+    this.#room = room;
+    this.#peer = peer;
     metrics.count('joined');
     // Gone while the seat was being made.
     if (this.#socket.readyState === this.#socket.CLOSED) this.#leave();
   }
 
+  #over(): void {
+    this.#stopWaiting();
+    this.#leave();
+    this.#hall.closed(this.address);
+  }
+
   #leave(): void {
-    if (this.#place) void this.#hall.seats.giveUp(this.#place.room, this.seat);
+    if (this.#room) void this.#hall.seats.giveUp(this.#room, this.seat);
+  }
+
+  /** It has said what it wants, or never will. */
+  #stopWaiting(): void {
+    clearTimeout(this.#first);
+    this.#first = undefined;
   }
 }
 
-/** So that secrets can be compared and kept without being known: 16 bytes of SHA-256 in base64url. */
-function hash(secret: string): string {
-  return createHash('sha256').update(secret).digest().subarray(0, 16).toString('base64url');
+/** So that secrets can be compared and kept without being known. */
+function digest(secret: string): string {
+  return hash('sha256', secret, 'base64url');
 }

@@ -84,7 +84,7 @@ export class RedisBus implements Bus {
   #isReady = false;
   /** Once Redis is back the others need as long as a lease to say that they live. */
   #knownAtMs = 0;
-  #salt: Promise<Buffer> | undefined;
+  #salt: Promise<string> | undefined;
 
   /** Connects in the background, again and again. `ready`: told the first time it is in reach. */
   constructor(url: string, events: BusEvents, ready: () => void = () => undefined) {
@@ -174,7 +174,7 @@ export class RedisBus implements Bus {
     });
   }
 
-  salt(): Promise<Buffer> {
+  salt(): Promise<string> {
     this.#salt ??= this.#readSalt().catch((error: unknown) => {
       this.#salt = undefined;
       throw error;
@@ -209,10 +209,12 @@ export class RedisBus implements Bus {
     else this.#events.room(id, heard.output);
   }
 
-  async #readSalt(): Promise<Buffer> {
+  async #readSalt(): Promise<string> {
     this.#assertReady();
     await this.#commands.set(SALT, randomBytes(32).toString('base64url'), { condition: 'NX' });
-    return Buffer.from((await this.#commands.get(SALT)) ?? '', 'base64url');
+    const salt = await this.#commands.get(SALT);
+    if (!salt) throw new Error('Redis lost the salt');
+    return salt;
   }
 
   /** Both connections are up: subscriptions have been made anew by then. */

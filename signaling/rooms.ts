@@ -21,7 +21,7 @@ export interface Room {
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   /** The hash of the door secret, once somebody brought one. */
-  readonly door?: string;
+  readonly door?: string | undefined;
   readonly closed: boolean;
   readonly members: readonly Member[];
   /** Who left while the door was closed: they may come back. */
@@ -35,12 +35,17 @@ export interface Arrival extends Omit<Member, 'keeper'> {
   readonly door?: string | undefined;
 }
 
+/** One for all: there are many rooms, and next to none where anybody is away or dropped. */
+const NOBODY: readonly never[] = [];
+
 export function newRoom(now: number): Room {
-  return { rev: 0, createdAt: now, closed: false, members: [], away: [], dropped: [] };
+  return { rev: 0, createdAt: now, door: undefined, closed: false, members: NOBODY, away: NOBODY, dropped: NOBODY };
 }
 
 function changed(room: Room, changes: Partial<Room>): Room {
-  return { ...room, dropped: [], ...changes, rev: room.rev + 1 };
+  const { createdAt, door, closed, members, away, dropped = NOBODY } = { ...room, dropped: undefined, ...changes };
+  // Written out, all rooms are of one shape: one of its own for each costs memory.
+  return { rev: room.rev + 1, createdAt, door, closed, members, away, dropped };
 }
 
 /**
@@ -48,11 +53,11 @@ function changed(room: Room, changes: Partial<Room>): Room {
  * secret while there is none sets it; who shows it comes through a closed door and finds a seat in a full room.
  */
 export function join(room: Room, arrival: Arrival, maxPeers: number): Room | Refusal {
-  const { door: shown, ...seat } = arrival;
+  const { peer, token, at, seat, door: shown } = arrival;
   const door = room.door ?? shown;
   const keeper = shown !== undefined && shown === door;
-  const owns = (held: Pick<Member, 'peer' | 'token'>) => held.peer === seat.peer && held.token === seat.token;
-  const before = room.members.find(({ peer }) => peer === seat.peer);
+  const owns = (held: Pick<Member, 'peer' | 'token'>) => held.peer === peer && held.token === token;
+  const before = room.members.find((member) => member.peer === peer);
   const others = room.members.filter((member) => member !== before);
   const isKept = others.some((member) => member.keeper);
   // While no keeper is there, one seat waits for them; one who comes to a room filled before it had a door sits beside.
@@ -64,9 +69,10 @@ export function join(room: Room, arrival: Arrival, maxPeers: number): Room | Ref
     if (free <= 0) return 'room-full';
   }
   return changed(room, {
-    ...(door !== undefined && { door }),
-    members: [...others, { ...seat, keeper }],
-    away: room.away.filter(({ peer }) => peer !== seat.peer),
+    door,
+    // Not spread: that leaves room for sixteen more.
+    members: others.concat({ peer, token, at, seat, keeper }),
+    away: room.away.length ? room.away.filter((gone) => gone.peer !== peer) : NOBODY,
   });
 }
 
@@ -93,7 +99,7 @@ function without(room: Room, gone: readonly Member[]): Room {
 /** Opens the door or shuts out whoever is not in the room. Only for who showed the secret: nothing happens for others. */
 export function closeDoor(room: Room, by: string, closed: boolean): Room {
   if (!isKeeper(room, by) || room.closed === closed) return room;
-  return changed(room, { closed, ...(!closed && { away: [] }) });
+  return changed(room, { closed, ...(!closed && { away: NOBODY }) });
 }
 
 /** Takes a peer id's seat away. Only for who showed the secret: nothing happens for others. */
@@ -124,6 +130,6 @@ export function restore(room: Room | undefined, known: Room, at: string, own: re
     createdAt: Math.min(base.createdAt, known.createdAt),
     rev: Math.max(base.rev, known.rev) + 1,
     members: [...members, ...missing],
-    dropped: [],
+    dropped: NOBODY,
   };
 }

@@ -11,6 +11,8 @@ import { bury, closeDoor, drop, join, leave, newRoom, restore, type Arrival, typ
 export interface Sitter {
   /** Its number, new for every socket of this process. */
   readonly seat: number;
+  /** Its seat, once it was told that it has one. */
+  member: Member | undefined;
   tell(message: FromServer): void;
   /** Tells why, and closes. */
   refuse(code: Refusal): void;
@@ -28,7 +30,8 @@ interface Here {
   readonly listening: Promise<void>;
   /** As it was last heard of. */
   room: Room | undefined;
-  readonly sitters: Map<number, { readonly sitter: Sitter; member: Member | undefined }>;
+  /** Few: a list is smaller than a map, and there are many rooms. */
+  sitters: readonly Sitter[];
 }
 
 /** A change that was overtaken so often is given up. */
@@ -76,9 +79,9 @@ export class Seats implements BusEvents {
   ): Promise<Refusal | undefined> {
     const { maxPeers, maxRooms, roomMs } = this.#settings;
     const bus = this.#bus;
-    const here = this.#here.get(id) ?? { listening: bus.listen(id), room: undefined, sitters: new Map() };
+    const here = this.#here.get(id) ?? { listening: bus.listen(id), room: undefined, sitters: [] };
     this.#here.set(id, here);
-    here.sitters.set(sitter.seat, { sitter, member: undefined });
+    here.sitters = here.sitters.concat(sitter);
     let mayBegin = false;
     try {
       await here.listening;
@@ -117,7 +120,7 @@ export class Seats implements BusEvents {
     const here = this.#here.get(id);
     const member = here?.room?.members.find(({ peer }) => peer === to);
     if (!here || !member) return false;
-    if (member.at === this.#bus.process) here.sitters.get(member.seat)?.sitter.tell({ type: 'box', from, box });
+    if (member.at === this.#bus.process) sitterOf(here, member)?.tell({ type: 'box', from, box });
     else this.#bus.pass(id, { to, from, box });
     return true;
   }
@@ -148,7 +151,7 @@ export class Seats implements BusEvents {
   mail(id: string, { to, from, box }: { to: string; from: string; box: string }): void {
     const here = this.#here.get(id);
     const member = here?.room?.members.find(({ peer, at }) => peer === to && at === this.#bus.process);
-    if (member) here?.sitters.get(member.seat)?.sitter.tell({ type: 'box', from, box });
+    if (here && member) sitterOf(here, member)?.tell({ type: 'box', from, box });
   }
 
   back(): void {
@@ -178,15 +181,15 @@ export class Seats implements BusEvents {
     const left = was.filter(({ peer }) => after.members.every((member) => member.peer !== peer));
     const arrived = after.members.filter((member) => !was.some((one) => isSame(one, member)));
     let isLost = false;
-    for (const [seat, one] of here.sitters) {
-      const own = { at: this.#bus.process, seat };
+    for (const one of here.sitters) {
+      const own = { at: this.#bus.process, seat: one.seat };
       const mine = after.members.find((member) => isSame(member, own));
       if (mine && one.member) {
-        for (const { peer } of left) one.sitter.tell({ type: 'left', peer });
-        for (const { peer } of arrived) if (peer !== mine.peer) one.sitter.tell({ type: 'arrived', peer });
+        for (const { peer } of left) one.tell({ type: 'left', peer });
+        for (const { peer } of arrived) if (peer !== mine.peer) one.tell({ type: 'arrived', peer });
       } else if (mine) {
         one.member = mine;
-        one.sitter.tell({
+        one.tell({
           type: 'joined',
           peers: after.members.flatMap(({ peer }) => (peer === mine.peer ? [] : peer)),
         });
@@ -195,7 +198,7 @@ export class Seats implements BusEvents {
         const isReplaced = after.members.some((member) => member.peer === peer);
         if (isReplaced || after.dropped.some((member) => isSame(member, own))) {
           one.member = undefined;
-          one.sitter.refuse(isReplaced ? 'replaced' : 'dropped');
+          one.refuse(isReplaced ? 'replaced' : 'dropped');
         } else isLost = true;
       }
     }
@@ -204,8 +207,9 @@ export class Seats implements BusEvents {
 
   #forget(id: string, seat: number): void {
     const here = this.#here.get(id);
-    here?.sitters.delete(seat);
-    if (!here || here.sitters.size) return;
+    if (!here) return;
+    here.sitters = here.sitters.filter((sitter) => sitter.seat !== seat);
+    if (here.sitters.length) return;
     this.#here.delete(id);
     this.#bus.unlisten(id);
   }
@@ -234,7 +238,7 @@ export class Seats implements BusEvents {
     let found: Room | undefined;
     await this.#change(id, (room) => {
       found = room;
-      const own = [...here.sitters.values()].flatMap(({ member }) => member ?? []);
+      const own = here.sitters.flatMap(({ member }) => member ?? []);
       return here.room ? restore(room, here.room, this.#bus.process, own) : room;
     });
     if (found) this.room(id, found);
@@ -243,16 +247,21 @@ export class Seats implements BusEvents {
   #tick(): void {
     const now = Date.now();
     const { emptyRoomMs, roomMs } = this.#settings;
-    const lasting: string[] = [];
-    for (const [id, { room, sitters }] of this.#here) {
-      if (!room || room.createdAt + roomMs > now + emptyRoomMs) lasting.push(id);
-      // The bus lets go of it by itself; each process tells its own.
-      else if (room.createdAt + roomMs <= now) for (const { sitter } of sitters.values()) sitter.refuse('room-expired');
+    // The bus lets go of a room by itself; each process tells its own people.
+    for (const { room, sitters } of this.#here.values()) {
+      if (!room || room.createdAt + roomMs > now) continue;
+      for (const sitter of sitters) sitter.refuse('room-expired');
     }
     if (now - this.#keptAt < emptyRoomMs / 3) return;
     this.#keptAt = now;
+    const lasts = ({ room }: Here) => !room || room.createdAt + roomMs > now + emptyRoomMs;
+    const lasting = [...this.#here].flatMap(([id, here]) => (lasts(here) ? id : []));
     void this.#bus.keep(lasting, emptyRoomMs).catch(() => undefined);
   }
+}
+
+function sitterOf({ sitters }: Here, { seat }: Member): Sitter | undefined {
+  return sitters.find((sitter) => sitter.seat === seat);
 }
 
 function isSame(a: Pick<Member, 'at' | 'seat'>, b: Pick<Member, 'at' | 'seat'>): boolean {

@@ -15,9 +15,10 @@ import { Seats } from './seats.ts';
 import { defaults, type Settings } from './settings.ts';
 
 const GOING_AWAY = 1001;
+const ignore = () => undefined;
 const TOO_MANY = 'HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 /** Sockets are pinged in so many groups, one after the other: all at once would hold up everybody else. */
-const PING_GROUPS = 10;
+const PING_GROUPS = 100;
 /** What a message is at most cut into: our clients do not cut at all. */
 const MAX_FRAGMENTS = 64;
 
@@ -68,7 +69,6 @@ class Signaling implements Hall {
     maxFragments: MAX_FRAGMENTS,
     perMessageDeflate: false,
   });
-  readonly #connections = new Set<Connection>();
   /** How many sockets each address has here, those on their way out included. */
   readonly #sockets = new Map<string, number>();
   readonly #pinging: ReturnType<typeof setInterval>;
@@ -77,15 +77,14 @@ class Signaling implements Hall {
 
   constructor(settings: Settings, openBus: (events: BusEvents) => Bus, print: ((line: string) => void) | undefined) {
     this.settings = settings;
-    this.metrics = new Metrics({ sockets: () => this.#connections.size, rooms: () => this.seats.size }, print);
+    this.metrics = new Metrics({ sockets: () => this.#server.clients.size, rooms: () => this.seats.size }, print);
     this.seats = new Seats(openBus, settings, this.metrics);
     this.limits = new Limits(this.seats.bus, settings);
     this.#pinging = setInterval(() => this.#ping(), settings.pingMs / PING_GROUPS).unref();
   }
 
   async upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
-    // It may be gone before anybody else listens.
-    const ignore = () => undefined;
+    // It may be gone before anybody else listens. To stop listening later would cost memory for each socket that stays.
     stream.on('error', ignore);
     const { addressHeader, socketsPerAddress, origins } = this.settings;
     let address = '';
@@ -105,7 +104,6 @@ class Signaling implements Hall {
     } catch {
       refusal ??= 'unavailable';
     }
-    stream.off('error', ignore);
     const seat = this.#nextSeat;
     this.#server.handleUpgrade(request, stream, head, (socket) => {
       this.#serve(socket, address, refusal);
@@ -124,14 +122,13 @@ class Signaling implements Hall {
 
   #serve(socket: WebSocket, address: string, refusal: Refusal | undefined): void {
     const connection = new Connection(socket, this.#nextSeat++, address, this);
-    this.#connections.add(connection);
     this.metrics.count('opened');
-    socket.on('close', () => {
-      this.#connections.delete(connection);
-      this.metrics.count('closed');
-      void this.#uncount(address);
-    });
     if (refusal) connection.refuse(refusal);
+  }
+
+  closed(address: string): void {
+    this.metrics.count('closed');
+    void this.#uncount(address);
   }
 
   #count(address: string, by: 1 | -1): Promise<number> {
@@ -148,8 +145,9 @@ class Signaling implements Hall {
 
   #ping(): void {
     this.#round = (this.#round + 1) % PING_GROUPS;
-    for (const connection of this.#connections) {
-      if (connection.seat % PING_GROUPS === this.#round) connection.ping();
+    for (const socket of this.#server.clients) {
+      const connection = Connection.of(socket);
+      if (connection && connection.seat % PING_GROUPS === this.#round) connection.ping();
     }
   }
 }
