@@ -4,3 +4,4 @@ export function install(): void;
 export function build(): void;
 export function browser(): Promise<void>;
 export function turnServer(): void;
+export function redisServer(): void;

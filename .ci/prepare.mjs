@@ -1,5 +1,5 @@
 // What `npm start` and `npm test` need on a fresh clone, made only when it is missing or out of date: the packages, the
-// build, a browser, a TURN server, unpackers.
+// build, a browser, a TURN server, Redis, unpackers.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -92,6 +92,11 @@ function program(names, packageName) {
 /** coturn, the TURN server the network tests go through. */
 export function turnServer() {
   program(['turnserver'], 'coturn');
+}
+
+/** Redis, which several signaling servers share. */
+export function redisServer() {
+  program(['redis-server'], 'redis-server');
 }
 
 /** What ZIPs are read with by others. */

@@ -3,11 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { browser, build, install, root, run, turnServer, unpackers } from './prepare.mjs';
+import { browser, build, install, redisServer, root, run, turnServer, unpackers } from './prepare.mjs';
 
 install();
 await browser();
 turnServer();
+redisServer();
 unpackers();
 
 const bin = (name, file) => join('node_modules', name, file);

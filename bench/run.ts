@@ -3,12 +3,14 @@
 import { install, build, browser } from '../.ci/prepare.mjs';
 
 const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void> }>> = {
+  abuse: () => import('./abuse.ts'),
   ed25519: () => import('./ed25519.ts'),
   connect: () => import('./connect.ts'),
   fanout: () => import('./fanout.ts'),
   many: () => import('./many.ts'),
   memory: () => import('./memory.ts'),
   secrets: () => import('./secrets.ts'),
+  signaling: () => import('./signaling.ts'),
   transfer: () => import('./transfer.ts'),
   wan: () => import('./wan.ts'),
 };

@@ -84,7 +84,7 @@ test('npm start says what is wrong with a port', async () => {
   for (const port of ['none', '70000']) {
     const command = new Command(['start', '--', '--port', port]);
     expect(await command.exitCode()).not.toBe(0);
-    expect(command.output).toContain(`--port wants a number up to 65535, not ${port}`);
+    expect(command.output).toContain(`--port must be a whole number from 0 to 65535, not ${port}`);
   }
   const port = await freePort();
   const first = new Command(['start', '--', '--port', String(port)]);

@@ -5,6 +5,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+/** Everybody in a test comes from one address. */
+const CROWD = ['--sockets-per-address', '1000', '--joins-per-minute', '10000', '--rooms-per-minute', '10000'];
+
 export class Server {
   readonly port: number;
   readonly #process: ChildProcess;
@@ -14,10 +17,15 @@ export class Server {
     this.#process = process;
   }
 
-  /** Starts the built server; port 0 is any free one. `env`: settings of its own. */
-  static async start(port = 0, env: Readonly<Record<string, string>> = {}): Promise<Server> {
+  /** Starts the built server; port 0 is any free one. `more`: further flags. `env`: settings of its own. */
+  static async start(
+    port = 0,
+    more: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Server> {
     const main = fileURLToPath(new URL('../build/main.js', import.meta.url));
-    const child = spawn(process.execPath, [main, '--port', String(port)], {
+    const args = [main, '--port', String(port), ...CROWD, ...more];
+    const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...env },
     });

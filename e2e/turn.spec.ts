@@ -24,7 +24,7 @@ const test = base.extend<{ coturn: Coturn; server: Server }>({
     await coturn.stop();
   },
   server: async ({ coturn }, use) => {
-    const server = await Server.start(0, turnOf(coturn, SECRET));
+    const server = await Server.start(0, [], turnOf(coturn, SECRET));
     await use(server);
     await server.stop();
   },
@@ -132,7 +132,7 @@ test('it is remembered on this device, and switched off again', async ({ server,
 });
 
 test('the next secret is taken as the first was', async ({ coturn, alice, bob }) => {
-  const server = await Server.start(0, turnOf(coturn, NEXT, SECRET));
+  const server = await Server.start(0, [], turnOf(coturn, NEXT, SECRET));
   await hideBoth(server, alice, bob);
   await bob.enter(alice, await alice.offer(small));
   await bothSeeRelayed(alice, bob);
@@ -144,7 +144,7 @@ test('a relay that refuses the credentials: both are told there is none, and no 
   alice,
   bob,
 }) => {
-  const server = await Server.start(0, turnOf(coturn, 'a-secret-coturn-does-not-know'));
+  const server = await Server.start(0, [], turnOf(coturn, 'a-secret-coturn-does-not-know'));
   await hideBoth(server, alice, bob);
   const link = await alice.offer(small);
   await bob.open(link);

@@ -1,99 +1,21 @@
+import { once } from 'node:events';
 // The signaling server as it is, on a port of its own, with real sockets.
 
-import { createServer } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
-import fc from 'fast-check';
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import { WebSocket, type ClientOptions } from 'ws';
-import { toBase64url } from '../src/protocol/bytes.ts';
-import { MAX_MESSAGE_BYTES, MAX_PEERS, parseFromServer, type FromServer } from '../src/protocol/signal.ts';
-import { anyText, bytes, meddledJson, spoiltText } from '../src/testing/arbitraries.ts';
-import { attachSignaling, isSignalPath, type SignalingOptions } from './server.ts';
-
-const idOf = (seed: number) => toBase64url(new Uint8Array(16).fill(seed));
-const [ROOM, OTHER_ROOM, TOKEN, OTHER_TOKEN] = [idOf(101), idOf(102), idOf(103), idOf(104)];
-const [ALICE, BOB, CAROL] = [idOf(1), idOf(2), idOf(3)];
-
-const joinAs = (peer: string, { room = ROOM, token = TOKEN } = {}) => ({ type: 'join', room, peer, token });
-const boxTo = (to: string, box = 'AAAA') => ({ type: 'send', to, box });
-
-const ends: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-/** A socket and what it was told. */
-class Client {
-  readonly socket: WebSocket;
-  readonly #told: FromServer[] = [];
-  readonly #waiting: ((message: FromServer) => void)[] = [];
-  /** The code it was closed with. */
-  readonly closed: Promise<number>;
-
-  constructor(socket: WebSocket) {
-    this.socket = socket;
-    this.closed = new Promise((resolve) => socket.on('close', resolve));
-    // What ends it badly shows in `closed`.
-    socket.on('error', () => undefined);
-    socket.on('message', (data: Buffer) => {
-      const message = parseFromServer(data.toString('utf8'));
-      if (!message) throw new Error('the server says what clients do not know');
-      const waiting = this.#waiting.shift();
-      if (waiting) waiting(message);
-      else this.#told.push(message);
-    });
-  }
-
-  say(message: object | string | Uint8Array): void {
-    this.socket.send(typeof message === 'string' || message instanceof Uint8Array ? message : JSON.stringify(message));
-  }
-
-  /** The next thing it is told. */
-  async next(): Promise<FromServer> {
-    return this.#told.shift() ?? new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  /** Says goodbye, and waits until the server has heard everything before it. */
-  async leave(): Promise<void> {
-    this.socket.close();
-    await this.closed;
-  }
-}
-
-async function serve(options: Partial<SignalingOptions> = {}) {
-  const http = createServer();
-  const signaling = attachSignaling(http, options);
-  http.listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  const { port } = http.address() as AddressInfo;
-  ends.push(() => {
-    signaling.close();
-    http.closeAllConnections();
-    http.close();
-  });
-  const open = async (clientOptions: ClientOptions = {}) => {
-    const client = new Client(new WebSocket(`ws://127.0.0.1:${port}/signal`, clientOptions));
-    ends.push(() => client.socket.terminate());
-    await once(client.socket, 'open');
-    return client;
-  };
-  const join = async (peer: string, seat: { room?: string; token?: string } = {}) => {
-    const client = await open();
-    client.say(joinAs(peer, seat));
-    return { client, answer: await client.next() };
-  };
-  return { signaling, port, open, join };
-}
-
-/** Alice and Bob in a room, each told of the other. */
-async function aliceAndBob(options: Partial<SignalingOptions> = {}) {
-  const server = await serve(options);
-  const { client: alice } = await server.join(ALICE);
-  const { client: bob } = await server.join(BOB);
-  expect(await alice.next()).toEqual({ type: 'arrived', peer: BOB });
-  return { ...server, alice, bob };
-}
+import { describe, expect, test, vi } from 'vitest';
+import { MAX_MESSAGE_BYTES, MAX_PEERS } from '../src/protocol/signal.ts';
+import {
+  ALICE,
+  aliceAndBob,
+  BOB,
+  boxTo,
+  CAROL,
+  idOf,
+  joinAs,
+  OTHER_ROOM,
+  OTHER_TOKEN,
+  serve,
+} from '../src/testing/signaling-clients.ts';
+import { isSignalPath } from './server.ts';
 
 describe('a room', () => {
   test('tells who is there, who arrives and who leaves', async () => {
@@ -232,6 +154,8 @@ describe('a socket is sent away for', () => {
     ['a key too many', { ...joinAs(ALICE), secret: 'x' }],
     ['bytes', new Uint8Array(Buffer.from(JSON.stringify(joinAs(ALICE))))],
     ['a box before it joined', boxTo(ALICE)],
+    ['closing a door before it joined', { type: 'close-door', closed: true }],
+    ['dropping somebody before it joined', { type: 'drop', peer: ALICE }],
     ['an empty message', ''],
   ])('%s', async (_, message) => {
     const { open, signaling } = await serve();
@@ -279,22 +203,13 @@ describe('a socket is sent away for', () => {
     await join(CAROL);
     expect(await alice.next()).toEqual({ type: 'arrived', peer: CAROL });
   });
-
-  test('reading more slowly than others write to it', async () => {
-    const { alice, bob } = await aliceAndBob({ maxBufferedBytes: 64 * 1024 });
-    bob.socket.pause();
-    const left = alice.next();
-    // More than the sockets on the way hold for a reader that does not read.
-    for (let i = 0; i < 2_000; i++) alice.say(boxTo(BOB, 'A'.repeat(12 * 1024)));
-    expect(await left).toEqual({ type: 'left', peer: BOB });
-  });
 });
 
 describe('STUN and TURN servers', () => {
   const ice = { stunUrls: ['stun:stun.example'], turnUrls: ['turn:turn.example'], turnSecrets: ['a-secret-of-tests'] };
 
   test('are named to whoever joined, to each with credentials of their own', async () => {
-    const { join } = await serve({ ice });
+    const { join } = await serve({}, { ice });
     const answers = [(await join(ALICE)).answer, (await join(BOB)).answer];
     const given = answers.map((answer) => (answer.type === 'joined' ? answer.ice : undefined));
     expect(given.map((one) => one?.stun)).toEqual([['stun:stun.example'], ['stun:stun.example']]);
@@ -302,16 +217,16 @@ describe('STUN and TURN servers', () => {
   });
 
   test('are named to nobody who did not join', async () => {
-    const { open } = await serve({ ice, firstMessageMs: 50 });
+    const { open } = await serve({ firstMessageMs: 50 }, { ice });
     const silent = await open();
     expect(await silent.next()).toEqual({ type: 'refused', code: 'bad-message' });
-    const full = await serve({ ice, maxPeers: 1 });
+    const full = await serve({ maxPeers: 1 }, { ice });
     await full.join(ALICE);
     expect((await full.join(BOB)).answer).toEqual({ type: 'refused', code: 'room-full' });
   });
 
   test('come with new credentials before the old ones expire', async () => {
-    const { join } = await serve({ ice, pingMs: 30, renewIceMs: 50 });
+    const { join } = await serve({ pingMs: 30 }, { ice, renewIceMs: 50 });
     const { client, answer } = await join(ALICE);
     const [second, third] = [await client.next(), await client.next()];
     const given = [answer, second, third].map((told) => ('ice' in told ? told.ice.turn?.username : undefined));
@@ -320,7 +235,7 @@ describe('STUN and TURN servers', () => {
   });
 
   test('are not told of again when there is no TURN', async () => {
-    const { join } = await serve({ ice: { ...ice, turnUrls: [], turnSecrets: [] }, pingMs: 10, renewIceMs: 10 });
+    const { join } = await serve({ pingMs: 10 }, { ice: { ...ice, turnUrls: [], turnSecrets: [] }, renewIceMs: 10 });
     const { client, answer } = await join(ALICE);
     expect(answer).toEqual({ type: 'joined', peers: [], ice: { stun: ['stun:stun.example'] } });
     await once(client.socket, 'ping');
@@ -342,42 +257,6 @@ test('closing the server says goodbye to everybody', async () => {
   const { alice, bob, signaling } = await aliceAndBob();
   signaling.close();
   expect(await Promise.all([alice.closed, bob.closed])).toEqual([1001, 1001]);
-});
-
-describe('nothing a socket sends brings the server down:', () => {
-  test('a thousand messages', async () => {
-    const { open, join } = await serve();
-    const valid = fc.constantFrom(joinAs(ALICE), boxTo(ALICE), boxTo(BOB));
-    const text = fc.oneof(anyText, meddledJson(valid), spoiltText(valid.map((message) => JSON.stringify(message))));
-    const fuzzed = fc.sample(fc.tuple(fc.boolean(), fc.oneof(text, bytes(0, 300))), { numRuns: 1_000, seed: 1 });
-    const send = async ([joins, message]: [boolean, string | Uint8Array]) => {
-      const client = await open();
-      if (joins) client.say(joinAs(ALICE));
-      client.say(message);
-      await client.leave();
-    };
-    while (fuzzed.length) await Promise.all(fuzzed.splice(0, 50).map(send));
-    expect((await join(CAROL, { room: OTHER_ROOM })).answer).toEqual({ type: 'joined', peers: [] });
-  });
-
-  test('a thousand runs of bytes that are no WebSocket frames', async () => {
-    const { port, join } = await serve();
-    const upgrade = [
-      ...['GET /signal HTTP/1.1', 'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket'],
-      ...['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==', '', ''],
-    ].join('\r\n');
-    const send = async (garbage: Uint8Array) => {
-      const socket = connect(port, '127.0.0.1');
-      // The server may hang up in the middle of it.
-      socket.on('error', () => undefined);
-      socket.resume();
-      socket.end(Buffer.concat([Buffer.from(upgrade), garbage]));
-      await once(socket, 'close');
-    };
-    const runs = fc.sample(bytes(1, 200), { numRuns: 1_000, seed: 1 });
-    while (runs.length) await Promise.all(runs.splice(0, 50).map(send));
-    expect((await join(CAROL)).answer).toEqual({ type: 'joined', peers: [] });
-  });
 });
 
 test.each<[string | undefined, boolean]>([

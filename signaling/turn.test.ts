@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parseFromServer } from '../src/protocol/signal.ts';
+import { readSettings } from './settings.ts';
 import { iceSettings, mintIce, noIce, TURN_SECONDS, turnCredentials } from './turn.ts';
 
 const [SECRET, NEXT] = ['a secret of tests'.replaceAll(' ', '-'), 'the-next-secret-of-tests'];
@@ -50,13 +51,20 @@ test('what is minted is what clients take', () => {
   });
 });
 
+/** What these flags and this environment set. */
+function given(args: readonly string[], env: Record<string, string> = {}) {
+  const settings = readSettings(args, env);
+  if (settings === 'help') throw new Error('nobody asked for help');
+  return iceSettings(settings);
+}
+
 test('without any settings nothing is named', () => {
-  expect(mintIce(iceSettings({}, {}), NOW_MS)).toBeUndefined();
-  expect(iceSettings({}, { STUN_URLS: '', TURN_URLS: ' ', TURN_SECRET: '' })).toEqual(noIce);
+  expect(mintIce(given([]), NOW_MS)).toBeUndefined();
+  expect(given([], { STUN_URLS: '', TURN_URLS: ' ', TURN_SECRET: '' })).toEqual(noIce);
 });
 
 test('STUN needs no secret', () => {
-  expect(mintIce(iceSettings({ 'stun-urls': 'stun:a.example, stun:b.example:3478' }, {}), NOW_MS)).toEqual({
+  expect(mintIce(given(['--stun-urls', 'stun:a.example, stun:b.example:3478']), NOW_MS)).toEqual({
     stun: ['stun:a.example', 'stun:b.example:3478'],
   });
 });
@@ -66,23 +74,24 @@ describe('the secret', () => {
   writeFileSync(file, `${SECRET}\n${NEXT}\n\n`);
   const both = [SECRET, NEXT];
 
-  test.each<[string, Parameters<typeof iceSettings>, readonly string[]]>([
-    ['in the environment', [{}, { TURN_SECRET: both.join(' ') }], both],
-    ['in a file', [{ 'turn-secret-file': file }, {}], both],
-    ['in a file that the environment names', [{}, { TURN_SECRET_FILE: file }], both],
-    ['on the command line, before the environment', [{ 'turn-secret': NEXT }, { TURN_SECRET_FILE: file }], [NEXT]],
-  ])('may be %s', (_, [values, env], secrets) => {
-    expect(iceSettings({ ...values, 'turn-urls': TURN }, env).turnSecrets).toEqual(secrets);
+  test.each<[string, Parameters<typeof given>, readonly string[]]>([
+    ['in the environment', [[], { TURN_SECRET: both.join(' ') }], both],
+    ['in a file', [['--turn-secret-file', file]], both],
+    ['in a file that the environment names', [[], { TURN_SECRET_FILE: file }], both],
+    ['on the command line, before the environment', [['--turn-secret', NEXT], { TURN_SECRET: SECRET }], [NEXT]],
+    ['in a file, before any other', [['--turn-secret', 'x'.repeat(16)], { TURN_SECRET_FILE: file }], both],
+  ])('may be %s', (_, [args, env], secrets) => {
+    expect(given([...args, '--turn-urls', TURN], env).turnSecrets).toEqual(secrets);
   });
 
-  test.each<[string, Parameters<typeof iceSettings>, RegExp]>([
-    ['none', [{ 'turn-urls': TURN }, {}], /both URLs and a secret/],
-    ['without a TURN server', [{ 'turn-secret': SECRET }, {}], /both URLs and a secret/],
-    ['too short', [{ 'turn-urls': TURN }, { TURN_SECRET: `${SECRET} hunter2` }], /at least 16/],
-    ['in a file that is not there', [{ 'turn-urls': TURN, 'turn-secret-file': join(folder, 'none') }, {}], /ENOENT/],
-  ])('may not be %s', (_, [values, env], message) => {
-    expect(() => iceSettings(values, env)).toThrow(message);
-    expect(() => iceSettings(values, env)).not.toThrow(/hunter2|a-secret/);
+  test.each<[string, Parameters<typeof given>, RegExp]>([
+    ['none', [['--turn-urls', TURN]], /both --turn-urls and a secret/],
+    ['without a TURN server', [['--turn-secret', SECRET]], /both --turn-urls and a secret/],
+    ['too short', [['--turn-urls', TURN], { TURN_SECRET: `${SECRET} hunter2` }], /at least 16/],
+    ['in a file that is not there', [['--turn-urls', TURN, '--turn-secret-file', join(folder, 'none')]], /ENOENT/],
+  ])('may not be %s', (_, [args, env], message) => {
+    expect(() => given(args, env)).toThrow(message);
+    expect(() => given(args, env)).not.toThrow(/hunter2|a-secret/);
   });
 });
 
@@ -94,5 +103,5 @@ test.each([
   ['stun-urls', 'stun:stun.example?transport=udp'],
   ['stun-urls', Array(9).fill('stun:a.example').join(',')],
 ])('--%s %s is refused', (flag, value) => {
-  expect(() => iceSettings({ [flag]: value, 'turn-secret': SECRET }, {})).toThrow(/URL/);
+  expect(() => given([`--${flag}`, value, '--turn-secret', SECRET])).toThrow(/must be up to 8 of/);
 });

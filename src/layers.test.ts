@@ -27,9 +27,12 @@ const libraries = new Map([
   ['crc-32', /^src\/storage\/zip-entries\.ts$/],
   ['qr', /^src\/ui\//],
   ['ws', /^signaling\//],
+  ['rate-limiter-flexible', /^signaling\/(?:bus|redis-bus|limits)\.ts$/],
+  ['prom-client', /^signaling\/metrics\.ts$/],
+  ['@redis/client', /^signaling\/redis-bus\.ts$/],
   ['sirv', /^signaling\//],
   ['svelte', /^src\/(?:ui\/|main\.ts$)/],
-  ['valibot', /^src\/(?:protocol|identity|storage)\//],
+  ['valibot', /^(?:src\/(?:protocol|identity|storage)\/|signaling\/redis-bus\.ts$)/],
 ]);
 
 /** Every module a source names, in whatever form of import; of a component, its scripts and its markup. */

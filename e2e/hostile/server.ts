@@ -125,7 +125,7 @@ export class HostileServer {
         const attack = this.#attacks.get(seat.room);
         if (attack?.joined) attack.joined(seat, this);
         else this.introduce(seat);
-      } else if (message && seat) {
+      } else if (message?.type === 'send' && seat) {
         const mail = { room: seat.room, from: seat.peer, to: message.to, box: message.box };
         this.seen.push(mail);
         const attack = this.#attacks.get(seat.room);

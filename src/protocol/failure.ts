@@ -9,6 +9,13 @@ export const failureCodes = [
   'unsupported-browser',
   // Meeting
   'no-signaling',
+  'server-full',
+  'too-many-sockets',
+  'too-many-joins',
+  'too-many-rooms',
+  'too-fast',
+  'too-slow',
+  'other-origin',
   'room-full',
   'seat-taken',
   'connection-failed',

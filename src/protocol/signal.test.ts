@@ -16,7 +16,10 @@ import {
 const box = bytes(1, 60).map(toBase64url);
 const fromClient: fc.Arbitrary<FromClient> = fc.oneof(
   fc.record({ type: fc.constant('join' as const), room: id, peer: id, token: id }),
+  fc.record({ type: fc.constant('join' as const), room: id, peer: id, token: id, door: id }),
   fc.record({ type: fc.constant('send' as const), to: id, box }),
+  fc.record({ type: fc.constant('close-door' as const), closed: fc.boolean() }),
+  fc.record({ type: fc.constant('drop' as const), peer: id }),
 );
 const secretText = fc.string({
   unit: fc.constantFrom('a', 'Z', '0', ':', '+', '/', '=', '-', '_', '!', '~'),
@@ -101,6 +104,8 @@ test.each([
   { peer: anId.replace(/A$/, 'B') },
   { token: 7 },
   { token: undefined },
+  { door: '' },
+  { door: null },
   { secret: anId },
 ])('a client may not join with %j', (fields) => {
   expect(parseFromClient(join(fields))).toBeUndefined();

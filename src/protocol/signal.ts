@@ -12,13 +12,44 @@ export const MAX_PEERS = 8;
 const id = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{21}[AQgw]$/));
 const box = v.pipe(v.string(), v.minLength(1), v.maxLength(12 * 1024), v.regex(/^[A-Za-z0-9_-]+$/));
 
-/** `token` makes a peer id its owner's: the same id is taken over only with the same token. */
-const joinSchema = v.strictObject({ type: v.literal('join'), room: id, peer: id, token: id });
+/**
+ * `token` makes a peer id its owner's: the same id is taken over only with the same token. `door` is the room's door secret,
+ * or becomes it.
+ */
+const joinSchema = v.strictObject({
+  type: v.literal('join'),
+  room: id,
+  peer: id,
+  token: id,
+  door: v.exactOptional(id),
+});
 const sendSchema = v.strictObject({ type: v.literal('send'), to: id, box });
-export const fromClientSchema = v.variant('type', [joinSchema, sendSchema]);
+const closeDoorSchema = v.strictObject({ type: v.literal('close-door'), closed: v.boolean() });
+const dropSchema = v.strictObject({ type: v.literal('drop'), peer: id });
+export const fromClientSchema = v.variant('type', [joinSchema, sendSchema, closeDoorSchema, dropSchema]);
 
-/** Why the server refuses and closes. */
-export const refusals = ['bad-message', 'room-full', 'seat-taken', 'replaced', 'server-full'] as const;
+/** Why the server refuses and closes: for good, as far as this room and peer id go. */
+export const finalRefusals = [
+  'bad-message',
+  'other-origin',
+  'room-full',
+  'room-expired',
+  'door-closed',
+  'seat-taken',
+  'replaced',
+  'dropped',
+] as const;
+/** Why the server refuses and closes for now: whoever comes back later may be let in. */
+export const passingRefusals = [
+  'too-many-sockets',
+  'too-many-joins',
+  'too-many-rooms',
+  'too-fast',
+  'slow',
+  'server-full',
+  'unavailable',
+] as const;
+export const refusals = [...finalRefusals, ...passingRefusals] as const;
 
 /** What there may be of STUN URLs, and of TURN URLs. */
 export const MAX_ICE_URLS = 8;
@@ -56,6 +87,8 @@ export const fromServerSchema = v.variant('type', [
   v.strictObject({ type: v.literal('refused'), code: v.picklist(refusals) }),
 ]);
 
+export type FinalRefusal = (typeof finalRefusals)[number];
+export type PassingRefusal = (typeof passingRefusals)[number];
 export type Refusal = (typeof refusals)[number];
 export type FromClient = v.InferOutput<typeof fromClientSchema>;
 export type FromServer = v.InferOutput<typeof fromServerSchema>;

@@ -13,14 +13,13 @@ export interface CarrierEvents {
   left(peer: PeerId): void;
   /** `by`: the member who passed it on, when it came in a link. */
   box(from: PeerId, box: Uint8Array<ArrayBuffer>, by?: PeerId): void;
-  /** Out of reach for now; it keeps trying by itself. */
-  lost(): void;
+  /** Out of reach for now, and why; it keeps trying by itself. */
+  lost(failure: Failure): void;
   /** It gave up, and says why. */
   refused(failure: Failure): void;
 }
 
 export interface Carrier {
-  /** `by`: the member who passed on what this answers. */
-  send(to: PeerId, box: Uint8Array, by?: PeerId): void;
+  send(to: PeerId, box: Uint8Array): void;
   close(): void;
 }

@@ -48,7 +48,7 @@ test('the server is preferred while it is there and has the other side', () => {
   expect([toCarol(), carriers.reaches(CAROL)]).toEqual(['carol by bob', true]);
   server.arrived(CAROL);
   expect(toCarol()).toBe('carol by the server');
-  server.lost();
+  server.lost(new Failure('no-signaling'));
   expect(toCarol()).toBe('carol by bob');
   server.joined([CAROL]);
   server.refused(new Failure('seat-taken'));
@@ -82,7 +82,7 @@ test('all is told on, also what came in a link and by whom', () => {
   server.box(CAROL, box);
   carriers.handle({ peer: BOB }, { to: ALICE, from: CAROL, box: 'AQ' });
   server.left(CAROL);
-  server.lost();
+  server.lost(new Failure('no-signaling'));
   carriers.close();
   expect(told).toEqual([
     ['joined', [BOB]],
@@ -90,7 +90,7 @@ test('all is told on, also what came in a link and by whom', () => {
     ['box', CAROL, box],
     ['box', CAROL, box, BOB],
     ['left', CAROL],
-    ['lost'],
+    ['lost', new Failure('no-signaling')],
     ['closed the server'],
   ]);
 });

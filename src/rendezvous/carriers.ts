@@ -74,9 +74,9 @@ export class Carriers implements Carrier {
         this.#present.delete(peer);
         events.left(peer);
       },
-      lost: () => {
+      lost: (failure) => {
         this.#present.clear();
-        events.lost();
+        events.lost(failure);
       },
       refused: (failure) => {
         this.#present.clear();

@@ -1,29 +1,59 @@
-// The carrier over Doorstep's own signaling server: one WebSocket, rejoined with growing pauses when it is lost.
+// The carrier over Doorstep's own signaling server: one WebSocket, rejoined with growing pauses when it is lost, or when the
+// server has no time for us just now.
 
 import { fromBase64url, toBase64url } from '../protocol/bytes.ts';
 import { Failure, type FailureCode } from '../protocol/failure.ts';
-import { parseFromServer, type FromClient, type FromServer, type Ice, type Refusal } from '../protocol/signal.ts';
+import {
+  parseFromServer,
+  type FinalRefusal,
+  type FromClient,
+  type FromServer,
+  type Ice,
+  type PassingRefusal,
+  type Refusal,
+} from '../protocol/signal.ts';
 import type { Carrier, CarrierEvents, PeerId } from './carrier.ts';
 
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 10_000;
+/** Whoever was told to come back later does not at once. */
+const MIN_RETRY_LATER_MS = 5_000;
 /** A server that takes longer than this to let us in is out of reach. */
 const JOIN_MS = 10_000;
 
-const failureOf: Record<Refusal, FailureCode> = {
+const final: Record<FinalRefusal, FailureCode> = {
   // What we send is checked by types: a server that does not understand it is of another version.
   'bad-message': 'other-version',
+  'other-origin': 'other-origin',
   'room-full': 'room-full',
+  'room-expired': 'room-expired',
+  'door-closed': 'room-locked',
   'seat-taken': 'seat-taken',
   replaced: 'seat-taken',
-  'server-full': 'room-full',
+  dropped: 'removed',
+};
+const passing: Record<PassingRefusal, FailureCode> = {
+  'too-many-sockets': 'too-many-sockets',
+  'too-many-joins': 'too-many-joins',
+  'too-many-rooms': 'too-many-rooms',
+  'too-fast': 'too-fast',
+  slow: 'too-slow',
+  'server-full': 'server-full',
+  unavailable: 'no-signaling',
 };
 
-/** What a socket joins with: room and peer ids, and the token that makes the peer id ours. base64url of 16 bytes each. */
+/** Every code a server that cannot be reached, or has no time for us, is `lost` with. */
+export const lostCodes: readonly FailureCode[] = Object.values(passing);
+
+/**
+ * What a socket joins with: room and peer ids, and the token that makes the peer id ours. base64url of 16 bytes each.
+ * `door`: the room's door secret, for its host.
+ */
 export interface Seat {
   readonly room: string;
   readonly peer: PeerId;
   readonly token: string;
+  readonly door?: string;
 }
 
 export interface SignalingEvents extends CarrierEvents {
@@ -40,6 +70,7 @@ export class SignalingServer implements Carrier {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   #joined: () => void = () => undefined;
+  #over: (failure: Failure, leastMs?: number) => void = () => undefined;
 
   /** Connects and joins at once. `url`: ws: or wss:. */
   constructor(url: string, seat: Seat, events: SignalingEvents) {
@@ -70,21 +101,21 @@ export class SignalingServer implements Carrier {
       else socket.close();
     };
     // A dead peer delays the close event: this socket is let go without waiting for it.
-    const patience = setTimeout(() => {
-      over();
-      socket.close();
-    }, JOIN_MS);
+    const patience = setTimeout(() => this.#over(new Failure('no-signaling', 'no answer')), JOIN_MS);
     this.#joined = () => clearTimeout(patience);
-    const over = () => {
+    this.#over = (failure, leastMs = 0) => {
       clearTimeout(patience);
       socket.onclose = null;
       socket.onmessage = null;
+      socket.close();
       if (this.#closed) return;
-      this.#events.lost();
-      this.#timer = setTimeout(() => this.#connect(), this.#retryMs);
+      this.#events.lost(failure);
+      // Not all at the same moment, when a server comes back that many were at.
+      const waitMs = Math.max(leastMs, this.#retryMs) * (0.75 + Math.random() / 2);
+      this.#timer = setTimeout(() => this.#connect(), waitMs);
       this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2);
     };
-    socket.onclose = over;
+    socket.onclose = () => this.#over(new Failure('no-signaling', 'closed'));
   }
 
   #handle(message: FromServer): void {
@@ -105,9 +136,17 @@ export class SignalingServer implements Carrier {
         return box && this.#events.box(message.from, box);
       }
       case 'refused':
-        this.close();
-        return this.#events.refused(new Failure(failureOf[message.code], message.code));
+        return this.#refused(message.code);
     }
+  }
+
+  #refused(code: Refusal): void {
+    if (code in passing) {
+      this.#over(new Failure(passing[code as PassingRefusal], code), MIN_RETRY_LATER_MS);
+      return;
+    }
+    this.close();
+    this.#events.refused(new Failure(final[code as FinalRefusal], code));
   }
 
   #tell(message: FromClient): void {

@@ -9,14 +9,14 @@ import { theirCertificate } from '../link/certificate.ts';
 import { LaneCount } from '../link/lane-count.ts';
 import { Lanes, maxMessageBytes } from '../link/lanes.ts';
 import { watchWay } from '../link/path.ts';
-import { equal, toBase64url, type Bytes } from '../protocol/bytes.ts';
-import { Failure } from '../protocol/failure.ts';
+import { equal, randomBytes, toBase64url, type Bytes } from '../protocol/bytes.ts';
+import { Failure, type FailureCode } from '../protocol/failure.ts';
 import { DEFAULT_EXPIRY_SECONDS } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { CarrierEvents, PeerId } from '../rendezvous/carrier.ts';
 import { Carriers } from '../rendezvous/carriers.ts';
 import type { Connection } from '../rendezvous/simple-peer.ts';
-import type { Seat } from '../rendezvous/signaling-server.ts';
+import { lostCodes, type Seat } from '../rendezvous/signaling-server.ts';
 import type { Activity } from './activity.ts';
 import type { PersonChannel } from './channel.ts';
 import { hearOfFiles, listenToTransfers } from './files.ts';
@@ -52,6 +52,8 @@ export class Room {
   #door = '';
   #rules: RoomRules = { anyone: false, oneTime: false, doorName: '' };
   #expiresAt = 0;
+  /** What keeps the host a seat at the server. */
+  #doorSecret: string | undefined;
   #waitingSince: number | undefined;
   /** Somebody was here: whoever is lost is spoken of by name, and nobody is rung at. */
   #hadCompany = false;
@@ -135,9 +137,10 @@ export class Room {
       this.#keepLanes();
       if (this.#incoming.moving || this.#outgoing.moving) this.#changed();
     }, TICK_MS);
+    const seat = { room: this.#roomId, ...this.#self, ...(this.#doorSecret && { door: this.#doorSecret }) };
     this.#carriers = new Carriers(
       {
-        openServer: (events) => this.#outside.openCarrier({ room: this.#roomId, ...this.#self }, events),
+        openServer: (events) => this.#outside.openCarrier(seat, events),
         self: this.#self.peer,
         ways: () => meeting.ways,
         isMember: (peer) => membership.memberAt(peer) !== undefined,
@@ -385,12 +388,14 @@ export class Room {
     const now = this.#outside.clock();
     this.#rules = hosted?.rules ?? { ...this.#rules, doorName: this.#name };
     this.#expiresAt = hosted?.expiresAt ?? now + DEFAULT_EXPIRY_SECONDS * 1000;
+    this.#doorSecret = hosted?.door ?? toBase64url(randomBytes(16));
     const seconds = Math.max(0, Math.round((this.#expiresAt - now) / 1000));
     await membership.open({ name: this.#name, peerId: this.#self.peer }, seconds, hosted?.roster);
   }
 
   async #store(roster: SignedRoster): Promise<void> {
-    const hosted = { roster, rules: this.#rules, expiresAt: this.#expiresAt };
+    const door = this.#doorSecret;
+    const hosted = { roster, rules: this.#rules, expiresAt: this.#expiresAt, ...(door && { door }) };
     try {
       await this.#outside.storeHosted(this.#roomId, hosted);
     } catch {
@@ -408,7 +413,7 @@ export class Room {
   #carrierEvents(): CarrierEvents {
     return {
       joined: (present) => {
-        this.#outside.untell('no-signaling');
+        this.#untellLost();
         if (this.#state === 'opening') this.#state = 'waiting';
         this.#meeting?.presence(present);
         this.#changed();
@@ -416,17 +421,23 @@ export class Room {
       arrived: (peer) => this.#act(() => this.#meeting?.arrived(peer)),
       left: (peer) => this.#act(() => this.#meeting?.left(peer)),
       box: (from, box, by) => this.#dialer?.handleBox(from, box, by),
-      lost: () => {
-        this.#outside.tell({ code: 'no-signaling', about: '' });
+      lost: ({ code }) => {
+        this.#untellLost(code);
+        this.#outside.tell({ code, about: '' });
         this.#changed();
       },
       refused: (failure) => {
-        this.#outside.untell('no-signaling');
+        this.#untellLost();
         this.#outside.tell({ code: failure.code, about: '' });
         if (!this.#people?.linked.size && !this.#over) this.#state = 'failed';
         this.#changed();
       },
     };
+  }
+
+  /** The server is in reach, or out of it for another reason than before. */
+  #untellLost(now?: FailureCode): void {
+    for (const code of lostCodes) if (code !== now) this.#outside.untell(code);
   }
 
   #meetingEvents(): MeetingEvents {

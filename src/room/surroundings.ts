@@ -39,6 +39,8 @@ export interface HostedRoom {
   readonly rules: RoomRules;
   /** Milliseconds since 1970: the one thing that depends on the clock. */
   readonly expiresAt: number;
+  /** The door secret at the signaling server. */
+  readonly door?: string;
 }
 
 /** The world outside the room. */

@@ -44,6 +44,7 @@ const hosted = v.strictObject({
   roster: bytes,
   rules: v.strictObject({ anyone: v.boolean(), oneTime: v.boolean(), doorName: v.string() }),
   expiresAt: v.number(),
+  door: v.exactOptional(v.string()),
 });
 
 const partial = v.strictObject({

@@ -71,6 +71,31 @@ export const sentences: Record<FailureCode, Sentence> = {
     'The meeting point cannot be reached.',
     'Nobody new can come in until it is back. Files already on their way go on. This page keeps trying.',
   ),
+  'server-full': alert('The meeting point is full.', 'This page keeps trying. Files already on their way go on.'),
+  'too-many-sockets': alert(
+    'Too many pages on your network are at this meeting point.',
+    'Close those you do not need. This page keeps trying.',
+  ),
+  'too-many-joins': alert(
+    'Your network came to this meeting point too often.',
+    'Wait a minute: this page keeps trying by itself.',
+  ),
+  'too-many-rooms': alert(
+    'Too many new rooms were made from your network.',
+    'Wait a minute: this page keeps trying by itself.',
+  ),
+  'too-fast': alert(
+    'This page said too much to the meeting point at once.',
+    'It keeps trying, more slowly. Files already on their way go on.',
+  ),
+  'too-slow': alert(
+    'Your connection to the meeting point is too slow.',
+    'This page keeps trying. Files already on their way go on.',
+  ),
+  'other-origin': alert(
+    'The meeting point does not take visitors from this address.',
+    'Open Doorstep at the address its operator gave you.',
+  ),
   'room-full': alert('This room is full.', 'Somebody has to leave first; then open the link again.'),
   'seat-taken': alert('This room is open in another tab.', 'Go on there, or close that tab and reload this one.'),
   'connection-failed': alert(
