@@ -187,6 +187,16 @@ describe('a yes', () => {
     expect(states()).toEqual(Array(60).fill('receiving'));
   });
 
+  test('that was cut off gives way to another file in its place, and to its name', async () => {
+    const { bob, channel, view } = bobAndAlice();
+    await bob.hear(channel, offerOf(fileOf({ path: 'film.mp4', size: 7 })));
+    bob.incoming.accept(view().map(({ id }) => id));
+    bob.incoming.personGone('alice');
+    bob.incoming.personReady(channel);
+    await bob.hear(channel, offerOf(fileOf({ path: 'film.mp4', size: 9 })));
+    expect(view()).toMatchObject([{ name: 'film.mp4', size: 9, state: 'offered' }]);
+  });
+
   test('to many ends with the session it was said in', async () => {
     const { bob, channel, view } = bobAndAlice();
     const files = Array.from({ length: 200 }, () => fileOf());

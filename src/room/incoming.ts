@@ -473,6 +473,7 @@ export class IncomingFiles {
     this.#forgetCutOffLater(channel.peer);
     const theirs = () => [...this.#files.values()].filter((file) => file.peer === channel.peer);
     const unknown = offer.files.filter(({ fileId }) => !this.#files.has(`${channel.peer} ${fileId}`)).length;
+    this.#giveWay(channel.peer, offer.files);
     // What comes first of what they offered before is no reason to forget the rest; too much of anything is.
     if (theirs().length + unknown > MAX_FILES_PER_PEER) {
       this.#forgetCutOff(channel.peer, new Set(offer.files.map(({ fileId }) => fileId)));
@@ -524,6 +525,17 @@ export class IncomingFiles {
     file.partial = found.name;
     file.bytes = found.bytes;
     this.#changed();
+  }
+
+  /** A row that was cut off goes when its sender, who forgot its id with their page, offers a file in its place. */
+  #giveWay(peer: string, offered: readonly OfferedFile[]): void {
+    // Whoever still knows an id knows them all: the others come in a later message.
+    if (offered.some(({ fileId }) => this.#files.has(`${peer} ${fileId}`))) return;
+    const places = new Set(offered.map(({ path }) => path));
+    for (const file of this.#files.values()) {
+      if (file.peer !== peer || file.hash !== undefined || file.state !== 'interrupted') continue;
+      if (places.has(file.offered.path)) this.#unlist(file);
+    }
   }
 
   /** What is offered again after a break comes in many messages: when there are no more, the rest is not coming back. */
