@@ -243,8 +243,10 @@ test('a name like that of somebody who was confirmed is a red refusal, and is no
     `${carolsName}.`,
   ];
   for (const name of disguises) {
-    const visit = await house.comesNear({ name });
-    await visit.shakesHands();
+    let visit = await (await house.comesNear({ name })).shakesHands();
+    // A connection that broke on its way is no refusal: the next one has to get as far as the door.
+    if (visit.isClosed) visit = await (await house.comesNear({ name })).shakesHands();
+    expect(visit.isClosed, 'the way to the door').toBe(false);
     await visit.say(JSON.stringify({ type: 'hello', rosterRev: 0 }));
     await visit.say(JSON.stringify({ type: 'knock', name, peerId: visit.peerId }));
     const knock = alice.page.locator(`[data-testid=knock][data-peer="${visit.key.slice(0, 8)}"]`);
